@@ -1,0 +1,57 @@
+"""A name → the thing itself; a miss answers with the nearest names."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Generic, TypeVar
+
+from backbeat.errors import UnknownNameError
+
+__all__ = ["Registry", "nearest"]
+
+Thing = TypeVar("Thing")
+
+
+class Registry(Mapping[str, Thing], Generic[Thing]):
+    """A mapping of names to things of one kind, whose misses teach.
+
+    >>> colours = Registry("colour", {"red": 1, "green": 2})
+    >>> colours["red"]
+    1
+    """
+
+    def __init__(self, kind: str, things: Mapping[str, Thing] | None = None) -> None:
+        self.kind = kind
+        self._things: dict[str, Thing] = dict(things or {})
+
+    def add(self, thing: Thing, *names: str) -> Thing:
+        """Register `thing` under each of `names` and return it."""
+        self._things.update(dict.fromkeys(names, thing))
+        return thing
+
+    def __getitem__(self, name: str) -> Thing:
+        try:
+            return self._things[name]
+        except KeyError:
+            raise UnknownNameError(self._miss(name)) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._things
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._things)
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def _miss(self, name: str) -> str:
+        closest = nearest(name, self._things)
+        guess = f"; did you mean {closest!r}?" if closest else "."
+        return f"{self.kind} {name!r} is not known{guess} Known: {', '.join(sorted(self._things))}."
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The one of `names` that looks most like `name`, or None if none does."""
+    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return found[0] if found else None

@@ -1,0 +1,69 @@
+"""The one door between NumPy and torch, and between single arrays and trees of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+__all__ = ["first_leaf", "leaves", "map_leaves", "to_numpy", "to_tensor"]
+
+
+def to_numpy(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    """`tensor` as an array on the host; shares memory where it can. bfloat16 becomes float32."""
+    host = tensor.detach().cpu()
+    if host.dtype is torch.bfloat16:
+        host = host.float()
+    return host.numpy()
+
+
+def to_tensor(array: Any) -> torch.Tensor:
+    """`array` as a tensor; shares memory with a writable NumPy array, copies anything else."""
+    if isinstance(array, torch.Tensor):
+        return array
+    values = np.asarray(array)
+    # torch can neither hold a read-only array, nor one read backwards, nor foreign byte order.
+    plain = values.flags.writeable and all(stride >= 0 for stride in values.strides)
+    if not plain or not values.dtype.isnative:
+        values = values.astype(values.dtype.newbyteorder("="), order="C", copy=True)
+    return torch.from_numpy(_supported(values))  # pyright: ignore[reportUnknownMemberType]
+
+
+def _supported(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """`values` in a dtype that torch has."""
+    if values.dtype == np.longdouble and values.dtype.itemsize > 8:
+        return values.astype(np.float64)
+    return values
+
+
+def map_leaves(change: Callable[[Any], Any], tree: Any) -> Any:
+    """The same lists, tuples and dicts, with `change` applied to everything else in them."""
+    if isinstance(tree, Mapping):
+        pairs = cast(Mapping[Any, Any], tree)
+        return {name: map_leaves(change, part) for name, part in pairs.items()}
+    if isinstance(tree, (list, tuple)):
+        sequence = cast(Any, tree)
+        parts = [map_leaves(change, part) for part in sequence]
+        if hasattr(sequence, "_fields"):
+            return type(sequence)(*parts)
+        return tuple(parts) if isinstance(sequence, tuple) else parts
+    return change(tree)
+
+
+def leaves(tree: Any) -> Iterator[Any]:
+    """Everything in `tree` that is no list, tuple or dict, in order; None is left out."""
+    if isinstance(tree, Mapping):
+        for part in cast(Mapping[Any, Any], tree).values():
+            yield from leaves(part)
+    elif isinstance(tree, (list, tuple)):
+        for part in cast(list[Any], tree):
+            yield from leaves(part)
+    elif tree is not None:
+        yield tree
+
+
+def first_leaf(tree: Any) -> Any:
+    """The first leaf of `tree`, or None if it has none."""
+    return next(leaves(tree), None)
