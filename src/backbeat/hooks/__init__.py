@@ -1,0 +1,25 @@
+"""START HERE: the moments of a training run, and who hears them."""
+
+from backbeat.hooks.averages import Averages
+from backbeat.hooks.callback import Callback
+from backbeat.hooks.callback_list import CallbackList
+from backbeat.hooks.cost import Cost, CostTable
+from backbeat.hooks.host import Host, Snapshot, as_host
+from backbeat.hooks.logs import Logs
+from backbeat.hooks.plan import Plan
+from backbeat.hooks.stop import Stop, StopLatch
+
+__all__ = [
+    "Averages",
+    "Callback",
+    "CallbackList",
+    "Cost",
+    "CostTable",
+    "Host",
+    "Logs",
+    "Plan",
+    "Snapshot",
+    "Stop",
+    "StopLatch",
+    "as_host",
+]

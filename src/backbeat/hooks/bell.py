@@ -1,0 +1,100 @@
+"""Bell: one moment and the callbacks that hear it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from time import perf_counter
+from typing import Any
+
+from backbeat.hooks.cost import Cost
+from backbeat.hooks.moments import hook_of
+
+__all__ = ["Bell", "Failed"]
+
+Failed = Callable[[Any, str, BaseException], None]
+"""Told of an error: the callback, the hook's name, the error. Raises it, or lets the rest go on."""
+
+
+class Bell:
+    """Rings one moment on every callback that answers it; the others are not visited at all."""
+
+    __slots__ = ("_costs", "_failed", "_hooks", "_owners", "moment", "rings")
+
+    def __init__(self, moment: str, failed: Failed) -> None:
+        self.moment = moment
+        self.rings = 0
+        self._failed = failed
+        self._hooks: tuple[Callable[..., Any], ...] = ()
+        self._owners: tuple[Any, ...] = ()
+        self._costs: list[Cost] = []
+
+    def listen(self, callbacks: Sequence[Any]) -> None:
+        """Find out which of `callbacks` answer; what the earlier ones cost is kept."""
+        known = {id(owner): cost for owner, cost in zip(self._owners, self._costs, strict=True)}
+        heard = [(hook_of(callback, self.moment), callback) for callback in callbacks]
+        self._hooks = tuple(hook for hook, _ in heard if hook is not None)
+        self._owners = tuple(callback for hook, callback in heard if hook is not None)
+        self._costs = [
+            known.get(id(owner)) or Cost(type(owner).__name__, self.moment)
+            for owner in self._owners
+        ]
+
+    def __len__(self) -> int:
+        return len(self._hooks)
+
+    def ring_batch(self, batch: int, logs: Any) -> None:
+        """Ring a batch's moment, untimed: the hot path."""
+        self.rings += 1
+        if self._hooks:
+            remaining = iter(self._hooks)
+            while not self._reach_end(remaining, batch, logs):
+                pass
+
+    def _reach_end(self, remaining: Iterator[Callable[..., Any]], batch: int, logs: Any) -> bool:
+        """Call the hooks that remain; False if one failed and the others are still to be called."""
+        hook = None
+        try:
+            for hook in remaining:
+                hook(batch, logs)
+        except BaseException as error:
+            self._failed(self._owners[self._hooks.index(hook)], self.moment, error)  # type: ignore[arg-type]
+            return False
+        return True
+
+    def ring(self, *args: Any) -> None:
+        """Ring the moment and time every hook."""
+        self.rings += 1
+        for position in range(len(self._hooks)):
+            self._call(position, args)
+
+    def ring_for(self, callback: Any, *args: Any) -> None:
+        """Ring the moment on `callback` alone."""
+        if callback in self._owners:
+            self._call(self._owners.index(callback), args)
+
+    def ring_all(self, *args: Any) -> list[BaseException]:
+        """Ring the moment on everybody, whatever some of them raise; returns what they raised."""
+        errors: list[BaseException] = []
+        for position in range(len(self._hooks)):
+            try:
+                self._call(position, args)
+            except BaseException as error:
+                errors.append(error)
+        return errors
+
+    def _call(self, position: int, args: tuple[Any, ...]) -> None:
+        began = perf_counter()
+        try:
+            self._hooks[position](*args)
+        except BaseException as error:
+            self._failed(self._owners[position], self.moment, error)
+        finally:
+            cost = self._costs[position]
+            cost.timed_seconds += perf_counter() - began
+            cost.timed_calls += 1
+
+    def costs(self) -> list[Cost]:
+        """The costs so far; calls that were not timed are counted too."""
+        for cost in self._costs:
+            cost.calls = max(self.rings, cost.timed_calls)
+        return self._costs

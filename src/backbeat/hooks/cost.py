@@ -1,0 +1,55 @@
+"""What each callback costs: always measured, on few enough batches to cost nothing itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Cost", "CostTable", "is_sampled"]
+
+_ALWAYS = 8
+_EVERY = 64
+
+
+def is_sampled(batch_count: int) -> bool:
+    """Whether batch number `batch_count` of a run is timed: the first 8, then 1 in 64."""
+    return batch_count % _EVERY == 0 or batch_count < _ALWAYS
+
+
+@dataclass
+class Cost:
+    """The time that one callback spent in one hook, in seconds."""
+
+    callback: str
+    hook: str
+    calls: int = 0
+    timed_calls: int = 0
+    timed_seconds: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """The time of all calls; an estimate where not every call was timed."""
+        return self.mean_seconds * self.calls
+
+    @property
+    def mean_seconds(self) -> float:
+        """The mean time of a call."""
+        return self.timed_seconds / self.timed_calls if self.timed_calls else 0.0
+
+    @property
+    def estimated(self) -> bool:
+        """Whether `seconds` is an estimate."""
+        return self.timed_calls < self.calls
+
+
+class CostTable(list[Cost]):
+    """One row per callback and hook; printing it shows the dearest first."""
+
+    def __str__(self) -> str:
+        rows = sorted((cost for cost in self if cost.calls), key=lambda cost: -cost.seconds)
+        lines = [f"{'callback':<24}{'hook':<24}{'calls':>9}{'seconds':>12}"]
+        lines += [
+            f"{cost.callback:<24}{cost.hook:<24}{cost.calls:>9}"
+            f"{'~' if cost.estimated else '':>2}{cost.seconds:>10.4f}"
+            for cost in rows
+        ]
+        return "\n".join(lines)

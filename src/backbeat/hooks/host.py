@@ -1,0 +1,137 @@
+"""Host: the little that a callback may ask of the thing being trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any, Literal, Protocol, cast
+
+from backbeat.errors import ArgumentError
+
+__all__ = ["Direction", "Host", "Snapshot", "as_host"]
+
+Direction = Literal["min", "max"]
+
+
+class Snapshot(Protocol):
+    """Weights as they were at one moment; never aliases the live ones."""
+
+    def arrays(self) -> Mapping[str, Any]:
+        """The weights by name, as arrays on the host."""
+        ...
+
+
+class Host(Protocol):
+    """What a callback may ask of the thing being trained."""
+
+    @property
+    def stop_training(self) -> bool:
+        """Whether somebody asked the run to stop. Setting it to True asks."""
+        ...
+
+    @stop_training.setter
+    def stop_training(self, value: bool) -> None: ...
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the first parameter group. Setting it scales all groups alike."""
+        ...
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None: ...
+
+    def stop(self, reason: str, *, by: object) -> None:
+        """Ask the run to stop at the next batch or epoch boundary."""
+        ...
+
+    def direction(self, name: str) -> Direction | None:
+        """Whether smaller or larger is better for the logged value `name`, if it is known."""
+        ...
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the whole model to `path`."""
+        ...
+
+    def save_weights(self, path: str | PathLike[str]) -> None:
+        """Write the weights to `path`."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """A copy of the weights as they are now."""
+        ...
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Put the weights back to what they were when `snapshot` was taken."""
+        ...
+
+
+def as_host(model: Any) -> Host:
+    """`model` itself if it is a host, else a thin one around whatever it offers.
+
+    A bare object with only `stop_training`, `get_weights` and `set_weights`, or only
+    `optimizer.lr`, is understood; what it lacks is missed when it is asked for.
+    """
+    kind = type(cast(object, model))
+    if hasattr(kind, "restore") and hasattr(kind, "snapshot"):
+        return cast(Host, model)
+    return _BareHost(model)
+
+
+class _BareSnapshot:
+    def __init__(self, weights: Any) -> None:
+        self.weights = weights
+
+    def arrays(self) -> Mapping[str, Any]:
+        return {str(index): weight for index, weight in enumerate(self.weights)}
+
+
+class _BareHost:
+    """A host around an object that knows nothing of hosts."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    @property
+    def stop_training(self) -> bool:
+        return bool(getattr(self._model, "stop_training", False))
+
+    @stop_training.setter
+    def stop_training(self, value: bool) -> None:
+        self._model.stop_training = value
+
+    @property
+    def learning_rate(self) -> float:
+        return float(self._rated().lr)
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._rated().lr = value
+
+    def _rated(self) -> Any:
+        optimizer = getattr(self._model, "optimizer", None)
+        if not hasattr(optimizer, "lr"):
+            raise ArgumentError(
+                f"{type(optimizer).__name__} has no attribute 'lr', so its learning rate can "
+                "neither be read nor set. Give the model an optimizer that has one."
+            )
+        return optimizer
+
+    def stop(self, reason: str, *, by: object) -> None:
+        del reason, by
+        self._model.stop_training = True
+
+    def direction(self, name: str) -> Direction | None:
+        del name
+        return None
+
+    def save(self, path: str | PathLike[str]) -> None:
+        self._model.save(path)
+
+    def save_weights(self, path: str | PathLike[str]) -> None:
+        self._model.save_weights(path)
+
+    def snapshot(self) -> Snapshot:
+        return _BareSnapshot(self._model.get_weights())
+
+    def restore(self, snapshot: Snapshot) -> None:
+        self._model.set_weights(cast(_BareSnapshot, snapshot).weights)
