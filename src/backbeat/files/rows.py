@@ -1,0 +1,59 @@
+"""Rows: a text file that grows row by row."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from backbeat.errors import StateError
+from backbeat.files import disk
+from backbeat.files.disk import PathLike, RawFile, teaching
+from backbeat.files.places import permissions, resolve
+
+__all__ = ["Rows", "open_rows"]
+
+
+class Rows:
+    """An open text file; every row is handed to the system whole, at once."""
+
+    def __init__(self, descriptor: int, path: Path, size: int) -> None:
+        self.path = path
+        self.size = size
+        """Bytes in the file, those from before it was opened included."""
+        self._raw = RawFile(descriptor, path)
+
+    def write_row_text(self, text: str) -> None:
+        """Add `text`, which brings its own line end, as UTF-8 in one write.
+
+        Raises CheckpointError if it cannot be written; no part of the row is left then.
+        Raises StateError after `close`.
+        """
+        if self._raw.closed:
+            raise StateError(f"{self.path} is closed; open it again with open_rows.")
+        data = text.encode("utf-8", "backslashreplace")
+        try:
+            self._raw.write(data)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                disk.current.truncate(self._raw.descriptor, self.size)
+            raise
+        self.size += len(data)
+
+    def close(self) -> None:
+        """Close the file; closing it again does nothing."""
+        self._raw.close()
+
+
+def open_rows(path: PathLike, append: bool = False) -> Rows:
+    """Open a text file for rows: behind what is there if `append`, else emptied first.
+
+    Raises CheckpointError if `path` cannot be written, or is a directory, a pipe or a device.
+    """
+    target = resolve(path)
+    permissions(target)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (0 if append else os.O_TRUNC)
+    with teaching(target):
+        descriptor = disk.current.open(target, flags)
+        status = disk.current.status(target)
+    return Rows(descriptor, target, status.st_size if status else 0)
