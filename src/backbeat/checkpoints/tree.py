@@ -1,0 +1,206 @@
+"""Tree: an HDF5 file as plain groups, arrays and texts, written whole and read with suspicion."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from backbeat.checkpoints import digests
+from backbeat.checkpoints.checkpoint import Array, RawTensor
+from backbeat.checkpoints.name_lists import LARGEST_ATTRIBUTE, get_names, put_names
+from backbeat.checkpoints.reading import corrupt, existing_file
+from backbeat.errors import ArgumentError, CheckpointError
+from backbeat.files import PathLike, make_parents, whole
+
+__all__ = ["Tree", "read_tree", "write_tree"]
+
+_DIGESTS = "backbeat_sha256"
+_DEEPEST = 64
+
+
+@dataclass
+class Tree:
+    """One group: texts about it, groups in it, arrays in it."""
+
+    attributes: dict[str, str | list[str]] = field(default_factory=dict[str, str | list[str]])
+    groups: dict[str, Tree] = field(default_factory=dict[str, "Tree"])
+    arrays: dict[str, Array] = field(default_factory=dict[str, Array])
+
+    def group(self, path: str) -> Tree:
+        """The group at `path` below this one, created where it is missing."""
+        tree = self
+        for part in _parts(path):
+            if part in tree.arrays:
+                raise ArgumentError(f"{path!r} cannot be a group: {part!r} is a weight already.")
+            tree = tree.groups.setdefault(part, Tree())
+        return tree
+
+    def add(self, path: str, array: Array) -> None:
+        """Put `array` at `path`, whose groups are created where they are missing."""
+        *groups, name = _parts(path)
+        tree = self.group("/".join(groups)) if groups else self
+        if name in tree.arrays or name in tree.groups:
+            raise ArgumentError(f"two weights would both be called {path!r}; rename one of them.")
+        tree.arrays[name] = array
+
+    def find(self, path: str) -> Array | None:
+        """The array at `path`, or None."""
+        *groups, name = path.split("/")
+        tree = self
+        for part in groups:
+            if part not in tree.groups:
+                return None
+            tree = tree.groups[part]
+        return tree.arrays.get(name)
+
+    def digests(self, above: str = "") -> Iterator[tuple[str, str]]:
+        """The digest of everything in here, by its path; texts as `group@name`."""
+        for name, text in self.attributes.items():
+            if not name.startswith(_DIGESTS):
+                yield f"{above}@{name}", digests.of_text(text)
+        for name, array in self.arrays.items():
+            yield above + name, digests.of_tensor(RawTensor.of(array))
+        for name, tree in self.groups.items():
+            yield from tree.digests(f"{above}{name}/")
+
+
+def _parts(path: str) -> list[str]:
+    """The names along `path`; HDF5 would take some of them for something else."""
+    parts = path.split("/")
+    if any(part in ("", ".", "..") or "\0" in part for part in parts):
+        raise ArgumentError(
+            f"{path!r} cannot be a name in an HDF5 file: no part between slashes may be empty, "
+            "'.' or '..', or hold a zero byte. Rename the layer or weight."
+        )
+    return parts
+
+
+def write_tree(path: PathLike, tree: Tree) -> None:
+    """Write `tree` as an HDF5 file with digests of everything in it, whole or not at all.
+
+    Missing directories are created. Raises CheckpointError if the file cannot be written.
+    """
+    promised = [f"{digest} {name}" for name, digest in tree.digests()]
+    put_names(tree.attributes, _DIGESTS, promised)
+    # In memory first: when a disk fills up below HDF5, it crashes the process instead of raising.
+    image = io.BytesIO()
+    with _h5py().File(image, "w") as file:
+        _fill(file, tree)
+    make_parents(path)
+    with whole(path) as target:
+        target.write(image.getbuffer())
+
+
+def _h5py() -> Any:
+    """The h5py package, imported when the first file needs it."""
+    import h5py  # pyright: ignore[reportMissingTypeStubs] - it has no types
+
+    return h5py
+
+
+def _fill(group: Any, tree: Tree) -> None:
+    """Write `tree` into an HDF5 group."""
+    for name, text in tree.attributes.items():
+        group.attrs[name] = _encoded(name, text)
+    for name, array in tree.arrays.items():
+        group.create_dataset(name, data=array)
+    for name, below in tree.groups.items():
+        _fill(group.create_group(name), below)
+
+
+def _encoded(name: str, text: str | list[str]) -> Any:
+    """Texts as every version of h5py and Keras can read them back: fixed-length bytes."""
+    if isinstance(text, list):
+        return np.array([part.encode() for part in text], dtype=None if text else "S1")
+    data = text.encode("utf-8", "surrogateescape")
+    # Only a variable-length text may be longer; Keras itself writes its large ones so.
+    fits = 0 < len(data) <= LARGEST_ATTRIBUTE
+    return np.bytes_(data) if fits else data
+
+
+def read_tree(path: PathLike) -> tuple[Tree, bool]:
+    """Read an HDF5 file into memory; also whether its digests were there, and so were checked.
+
+    Links out of the file or through it are refused, and no more memory is used than a file of
+    that size can need.
+
+    Raises CheckpointError if there is no such file, CheckpointCorruptError if it is no HDF5 file,
+    is cut short, or differs from what was written.
+    """
+    target = existing_file(path)
+    try:
+        with target.open("rb") as source, _h5py().File(source, "r") as file:
+            tree = _Reader(target).read(file)
+    except (CheckpointError, MemoryError):
+        raise
+    except Exception as error:  # h5py raises errors of many kinds over a damaged file
+        raise corrupt(target, "HDF5", error) from error
+    return tree, _verify(target, tree)
+
+
+def _verify(path: Path, tree: Tree) -> bool:
+    """Whether `tree` carried digests; raises if they are not those of its contents."""
+    lines = get_names(tree.attributes, _DIGESTS)
+    if lines is None:
+        return False
+    promised = {name: digest for digest, _, name in (line.partition(" ") for line in lines)}
+    digests.verify(path, dict(tree.digests()), promised)
+    return True
+
+
+class _Reader:
+    """Reads groups, counting how much memory the arrays take."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # Weights hardly compress; sixteenfold is generous, and a bomb is a thousandfold.
+        self.room = 16 * path.stat().st_size + (64 << 20)
+
+    def read(self, group: Any, depth: int = 0) -> Tree:
+        """An HDF5 group as a Tree."""
+        h5py = _h5py()
+        if depth > _DEEPEST:
+            raise ValueError(f"groups are nested deeper than {_DEEPEST}")
+        tree = Tree(self._texts(group))
+        for name in group:
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise corrupt(self.path, "a checkpoint", f"{name!r} is a link, which may not be")
+            member = group[name]
+            if isinstance(member, h5py.Group):
+                tree.groups[name] = self.read(member, depth + 1)
+            elif isinstance(member, h5py.Dataset) and member.dtype.kind in "fiubc":
+                tree.arrays[name] = self._array(member)
+        return tree
+
+    def _array(self, dataset: Any) -> Array:
+        """A data set's values."""
+        if dataset.external or dataset.is_virtual:
+            raise corrupt(self.path, "a checkpoint", f"{dataset.name!r} lies in another file")
+        self.room -= dataset.nbytes
+        if self.room < 0:
+            raise corrupt(self.path, "a checkpoint", "it claims more data than a file can hold")
+        values = np.asarray(dataset[()])
+        return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+    @staticmethod
+    def _texts(group: Any) -> dict[str, str | list[str]]:
+        """The attributes that are texts; older and newer writers store them differently."""
+        texts: dict[str, str | list[str]] = {}
+        for name, value in group.attrs.items():
+            if isinstance(value, np.ndarray):
+                parts = cast(Array, value)
+                if parts.ndim == 1 and (parts.dtype.kind in "SO" or not parts.size):
+                    texts[name] = [_decoded(part) for part in parts]
+            elif isinstance(value, (bytes, str)):
+                texts[name] = _decoded(value)
+        return texts
+
+
+def _decoded(value: Any) -> str:
+    """A text, whatever it was stored as."""
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
