@@ -1,0 +1,93 @@
+"""Accuracies and other metric functions against real Keras 3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import pytest
+import torch
+
+from backbeat import metrics
+from backbeat.errors import DataError
+
+BATCH = 40
+
+
+def keras_values(name: str, *arguments: Any, **named: Any) -> torch.Tensor:
+    values = getattr(keras.metrics, name)(*arguments, **named).float()
+    return values.reshape(values.shape[0], -1).mean(1)
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.3])
+@pytest.mark.parametrize("shape", [(BATCH, 1), (BATCH, 3), (BATCH, 5, 3)])
+def test_binary(shape: tuple[int, ...], threshold: float) -> None:
+    """The share of outputs above or below the threshold, as in Keras."""
+    y_true, y_pred = torch.randint(0, 2, shape).float(), torch.rand(shape)
+
+    ours = metrics.binary_accuracy(y_true, y_pred, threshold)
+
+    torch.testing.assert_close(
+        ours, keras_values("binary_accuracy", y_true, y_pred, threshold=threshold)
+    )
+
+
+@pytest.mark.parametrize("shape", [(BATCH, 7), (BATCH, 5, 7)])
+def test_categorical_and_sparse(shape: tuple[int, ...]) -> None:
+    """One-hot labels and class numbers give the same, and Keras' values."""
+    labels, y_pred = torch.randint(0, 7, shape[:-1]), torch.rand(shape)
+    one_hot = torch.nn.functional.one_hot(labels, 7).float()
+    expected = keras_values("categorical_accuracy", one_hot, y_pred)
+
+    torch.testing.assert_close(metrics.categorical_accuracy(one_hot, y_pred), expected)
+    torch.testing.assert_close(metrics.sparse_categorical_accuracy(labels, y_pred), expected)
+    column = labels.unsqueeze(-1).double()
+    torch.testing.assert_close(metrics.sparse_categorical_accuracy(column, y_pred), expected)
+
+
+@pytest.mark.parametrize("k", [1, 3, 5, 9])
+def test_top_k(k: int) -> None:
+    """Also with more places than classes."""
+    labels, y_pred = torch.randint(0, 7, (BATCH,)), torch.rand(BATCH, 7)
+    one_hot = torch.nn.functional.one_hot(labels, 7)
+    expected = keras_values("sparse_top_k_categorical_accuracy", labels, y_pred, k=min(k, 7))
+
+    torch.testing.assert_close(metrics.top_k_categorical_accuracy(one_hot, y_pred, k), expected)
+    torch.testing.assert_close(
+        metrics.sparse_top_k_categorical_accuracy(labels, y_pred, k), expected
+    )
+
+
+def test_top_k_counts_ties_and_refuses_nan() -> None:
+    """Equal outputs are all among the best; NaN is never right."""
+    y_pred = torch.tensor([[0.5, 0.5, 0.1], [float("nan")] * 3])
+
+    hits = metrics.sparse_top_k_categorical_accuracy(torch.tensor([1, 1]), y_pred, k=1)
+
+    assert hits.tolist() == [1.0, 0.0]
+
+
+def test_cosine_is_positive_as_a_metric() -> None:
+    """The loss is -1 for the same direction, the metric 1."""
+    vectors = torch.rand(3, 4)
+
+    torch.testing.assert_close(metrics.cosine_proximity(vectors, 2 * vectors), torch.ones(3))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_any_dtype(dtype: torch.dtype) -> None:
+    """Outputs in half or double precision are measured as they are."""
+    y_pred = torch.tensor([[0.1, 0.9], [0.8, 0.2]], dtype=dtype)
+
+    assert metrics.sparse_categorical_accuracy(torch.tensor([1, 1]), y_pred).tolist() == [1.0, 0.0]
+    assert metrics.binary_accuracy(torch.eye(2, dtype=torch.bool), y_pred).tolist() == [0.0, 0.0]
+
+
+def test_shapes_that_do_not_fit_teach() -> None:
+    """Both shapes, and the accuracy that was probably meant."""
+    with pytest.raises(DataError, match=r"\(2, 1\) but y_pred has shape \(2, 3\).*sparse_cat"):
+        metrics.categorical_accuracy(torch.zeros(2, 1), torch.zeros(2, 3))
+    with pytest.raises(DataError, match=r"y_pred has shape \(2,\): a categorical accuracy needs"):
+        metrics.sparse_categorical_accuracy(torch.zeros(2), torch.zeros(2))
+    with pytest.raises(DataError, match="they must be equal"):
+        metrics.binary_accuracy(torch.zeros(2), torch.zeros(2, 3))
