@@ -1,0 +1,87 @@
+"""The learning rates of an optimizer's parameter groups, read and set as one number."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+from torch import Tensor
+
+from backbeat.errors import ArgumentError, ArgumentTypeError
+
+__all__ = ["Group", "Rates", "check_rate", "real_number"]
+
+Group: TypeAlias = dict[str, Any]
+"""One of torch's parameter groups."""
+
+
+def real_number(argument: str, value: Any, example: float) -> float:
+    """`value` as a finite float of 0 or more; anything else raises and names `argument`."""
+    fits = f"give a finite number of 0 or more, such as {example}."
+    # A number as text would be guessed at; True is an int to Python but no rate to anyone.
+    if isinstance(value, (str, bytes, bool)) or value is None:
+        raise ArgumentTypeError(f"{argument}={value!r} is a {type(value).__name__}: {fits}")
+    try:
+        number = float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise ArgumentTypeError(
+            f"{argument}={value!r} is a {type(value).__name__}: {fits}"
+        ) from None
+    if not math.isfinite(number) or number < 0:
+        raise ArgumentError(f"{argument}={value!r} does not fit: {fits}")
+    return number
+
+
+def check_rate(value: Any, argument: str = "lr") -> float:
+    """`value` as a learning rate."""
+    return real_number(argument, value, 0.001)
+
+
+class Rates:
+    """One number for the rates of all groups: that of group 0; setting it scales all alike.
+
+    With `decay` the groups hold the decayed rates, and what is read and set here are the rates
+    before decay, as `lr` is in Keras.
+    """
+
+    def __init__(self, groups: list[Group], decay: float) -> None:
+        self._decay = decay
+        self._undecayed = [float(group["lr"]) for group in groups]
+        self._ratios = self._proportions(self._undecayed) or [1.0] * len(groups)
+
+    def read(self, groups: list[Group]) -> list[float]:
+        """The rate of every group."""
+        return list(self._undecayed) if self._decay else [float(g["lr"]) for g in groups]
+
+    def write(self, groups: list[Group], rates: list[float]) -> None:
+        """Give every group its own rate."""
+        self._undecayed = list(rates)
+        for group, rate in zip(groups, rates, strict=True):
+            _assign(group, rate)
+
+    def scale_to(self, groups: list[Group], value: float) -> None:
+        """Give group 0 the rate `value` and change the others by the same ratio.
+
+        The ratios outlive a rate of 0, so a warm-up from 0 keeps the groups apart.
+        """
+        self._ratios = self._proportions(self.read(groups)) or self._ratios
+        self.write(groups, [value * ratio for ratio in self._ratios])
+
+    def decay(self, groups: list[Group], iterations: int) -> None:
+        """Set the groups to `rate / (1 + decay * iterations)`."""
+        divisor = 1.0 + self._decay * iterations
+        for group, rate in zip(groups, self._undecayed, strict=True):
+            _assign(group, rate / divisor)
+
+    @staticmethod
+    def _proportions(rates: list[float]) -> list[float] | None:
+        return [rate / rates[0] for rate in rates] if rates[0] else None
+
+
+def _assign(group: Group, rate: float) -> None:
+    """Some torch optimizers keep the rate in a tensor that compiled code reads."""
+    held = group["lr"]
+    if isinstance(held, Tensor):
+        held.fill_(rate)
+    else:
+        group["lr"] = rate
