@@ -1,0 +1,129 @@
+"""Symbols: tensors to come, with which a functional model is drawn before there are data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from backbeat.errors import ArgumentTypeError
+from backbeat.tensors import leaves, map_leaves
+
+__all__ = ["Node", "Symbol", "SymbolicCall", "new_input"]
+
+Shape = tuple[int | None, ...]
+
+# An axis of unknown length is tried at two lengths; where an output differs, it is unknown too.
+_BATCH, _TRIED = 2, (16, 17)
+
+
+class Node:
+    """One call of a layer on symbols."""
+
+    def __init__(self, layer: nn.Module, inputs: Any, keywords: Mapping[str, Any]) -> None:
+        self.layer = layer
+        self.inputs = inputs
+        """A Symbol, or a tree of them, as the layer was given it; None for an input."""
+        self.keywords = dict(keywords)
+        self.outputs: Any = None
+        """A Symbol, or a tree of them, as the layer returned it."""
+
+    @property
+    def parents(self) -> list[Symbol]:
+        """The symbols that this call needs."""
+        return list(leaves(self.inputs))
+
+
+class Symbol:
+    """A tensor to come: what `Input` returns, and what a layer called on symbols returns.
+
+    `shape` has None for the batch and for every axis of unknown length.
+    """
+
+    def __init__(self, node: Node, index: int, probes: Sequence[Tensor]) -> None:
+        self.node = node
+        self.index = index
+        self.probes = tuple(probes)
+        self.dtype = probes[0].dtype
+        sizes = zip(*(probe.shape[1:] for probe in probes), strict=True)
+        self.shape: Shape = (None, *(each[0] if len(set(each)) == 1 else None for each in sizes))
+
+    @property
+    def name(self) -> str:
+        """The name of the layer that gives it."""
+        return str(getattr(self.node.layer, "name", type(self.node.layer).__name__))
+
+    def __repr__(self) -> str:
+        return f"<Symbol {self.name!r}, shape {self.shape}>"
+
+    @classmethod
+    def __torch_function__(
+        cls, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Torch was called on a symbol, which has no values yet."""
+        name = getattr(function, "__name__", str(function))
+        raise ArgumentTypeError(
+            f"torch's {name} was called on a symbol, which has no values yet. In a functional "
+            "model wrap a torch module, Model(module)(x), or a function, Lambda(function)(x)."
+        )
+
+
+def new_input(layer: nn.Module, shape: Shape, dtype: torch.dtype) -> Symbol:
+    """The symbol of an input of `shape`, whose first entry is the batch size."""
+    tried = _TRIED if None in shape[1:] else _TRIED[:1]
+    probes = [
+        torch.zeros([_BATCH, *(size or length for size in shape[1:])], dtype=dtype)
+        for length in tried
+    ]
+    node = Node(layer, None, {})
+    node.outputs = Symbol(node, 0, probes)
+    return node.outputs
+
+
+class SymbolicCall(nn.Module):
+    """A module that can be called on symbols: it draws a node instead of computing."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute on tensors, draw on symbols."""
+        if args and type(args[0]) is not Tensor and _holds_symbol(args):
+            return _draw(self, args[0] if len(args) == 1 else list(args), kwargs)
+        return super().__call__(*args, **kwargs)
+
+
+def _holds_symbol(tree: Any) -> bool:
+    return any(isinstance(leaf, Symbol) for leaf in leaves(tree))
+
+
+def _draw(layer: nn.Module, inputs: Any, keywords: Mapping[str, Any]) -> Any:
+    """Call `layer` on zeros of every tried length, to build it and to learn its output shapes."""
+    given = list(leaves(inputs))
+    strangers = [each for each in given if not isinstance(each, Symbol)]
+    if strangers:
+        raise ArgumentTypeError(
+            f"{getattr(layer, 'name', layer)!r} was called on symbols and on "
+            f"{type(strangers[0]).__name__} together; make an Input of it."
+        )
+    node = Node(layer, inputs, keywords)
+    tries = max(len(symbol.probes) for symbol in given)
+    results = [_computed(layer, inputs, keywords, number) for number in range(tries)]
+    columns = iter(zip(*(list(leaves(result)) for result in results), strict=True))
+    positions = iter(range(len(list(leaves(results[0])))))
+    node.outputs = map_leaves(
+        lambda _: Symbol(node, next(positions), cast(Any, next(columns))), results[0]
+    )
+    return node.outputs
+
+
+def _computed(layer: nn.Module, inputs: Any, keywords: Mapping[str, Any], number: int) -> Any:
+    """The outputs of `layer` on the probes of one length, in inference mode."""
+    probes = map_leaves(lambda symbol: symbol.probes[min(number, len(symbol.probes) - 1)], inputs)
+    modes = [(module, module.training) for module in layer.modules()]
+    layer.eval()
+    try:
+        with torch.no_grad():
+            return nn.Module.__call__(layer, probes, **keywords)
+    finally:
+        for module, mode in modes:
+            module.training = mode
