@@ -1,0 +1,133 @@
+"""ArraySource: batches out of arrays that are in memory."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from itertools import chain, islice, repeat
+from typing import Any, Literal
+
+import torch
+
+from backbeat.data.batches import Batch
+from backbeat.data.columns import columns, cut, head
+from backbeat.data.place import Place
+from backbeat.errors import BackbeatWarning
+
+__all__ = ["ArraySource", "Shuffle"]
+
+Shuffle = bool | Literal["batch"]
+
+
+class ArraySource:
+    """Batches gathered from arrays: one call to torch per array and batch, no copy of the data.
+
+    Shuffling draws one permutation per pass from torch's global generator, when the pass begins.
+    "batch" shuffles whole batches and leaves a smaller one last.
+
+    With `steps`, an epoch is that many batches. In training the next epoch goes on where this
+    one stopped, and a new pass begins when the data are through; otherwise every epoch begins at
+    the front again, so that each evaluation sees the same samples.
+    """
+
+    exhausted = False
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any,
+        weight: Any,
+        *,
+        samples: int,
+        batch_size: int,
+        place: Place,
+        shuffle: Shuffle = False,
+        steps: int | None = None,
+        training: bool = False,
+        rows: torch.Tensor | None = None,
+    ) -> None:
+        """Made by `as_source`. `rows`, shape (samples,), selects some rows of larger arrays."""
+        self._x = columns(x, place, "input")
+        self._y = columns(y, place, "label")
+        self._weight = columns(weight, place, "weight")
+        self.batch_size = batch_size
+        self._samples, self._rows, self._shuffle = samples, rows, shuffle
+        self._whole = -(-samples // batch_size)  # rounded up
+        self._limit = steps if training else self._capped(steps)
+        self._endless = self._passes() if training and steps is not None else None
+
+    @property
+    def steps(self) -> int:
+        """The number of batches in an epoch."""
+        return self._whole if self._limit is None else self._limit
+
+    @property
+    def samples(self) -> int | None:
+        """The number of samples in an epoch; None when `steps` makes it differ by epoch."""
+        if self.steps == self._whole:
+            return self._samples
+        if self._endless is None or self._samples % self.batch_size == 0:
+            return self.steps * self.batch_size
+        return None
+
+    def batches(self) -> Iterator[Batch]:
+        """The batches of the next epoch."""
+        if self._limit is None:
+            return self._one_pass()
+        return islice(self._endless or self._one_pass(), self._limit)
+
+    def peek(self) -> Batch:
+        """The first batch in the order given, without drawing a permutation."""
+        rows, size = self._rows, min(self.batch_size, self._samples)
+        x = head(self._x, rows, size)
+        return Batch(x, head(self._y, rows, size), head(self._weight, rows, size), size)
+
+    def epoch_ended(self) -> None:
+        """Nothing: arrays do not listen."""
+
+    def warn_ended(self) -> None:
+        """Nothing: arrays never end."""
+
+    def _passes(self) -> Iterator[Batch]:
+        while True:
+            yield from self._one_pass()
+
+    def _one_pass(self) -> Iterator[Batch]:
+        order, size = self._order(), self.batch_size
+        full, rest = divmod(self._samples, size)
+        return map(
+            Batch,
+            cut(self._x, order, size),
+            cut(self._y, order, size),
+            cut(self._weight, order, size),
+            chain(repeat(size, full), (rest,) if rest else ()),
+        )
+
+    def _order(self) -> torch.Tensor | None:
+        """The row numbers of one pass, or None for all rows as they come."""
+        if not self._shuffle:
+            return self._rows
+        if self._shuffle == "batch":
+            order = _batchwise_order(self._samples, self.batch_size)
+        else:
+            order = torch.randperm(self._samples)
+        return order if self._rows is None else self._rows[order]
+
+    def _capped(self, steps: int | None) -> int | None:
+        if steps is None or steps <= self._whole:
+            return steps
+        warnings.warn(
+            f"steps={steps} were asked for, but {self._samples} samples make {self._whole} batches "
+            f"of {self.batch_size}; all of them are used, once.",
+            BackbeatWarning,
+            stacklevel=5,
+        )
+        return None
+
+
+def _batchwise_order(samples: int, batch_size: int) -> torch.Tensor:
+    """Whole batches in random order, the samples within each as they were, the rest last."""
+    full = samples // batch_size
+    starts = torch.randperm(full) * batch_size
+    inside = (starts[:, None] + torch.arange(batch_size)).flatten()
+    return torch.cat([inside, torch.arange(full * batch_size, samples)])

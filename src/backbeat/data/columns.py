@@ -1,0 +1,137 @@
+"""Column: one array of a data set, cut into batches with next to no work per batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import repeat
+from typing import Any, cast
+
+import torch
+
+from backbeat.data.arrays import as_column_tensor
+from backbeat.data.place import Place, Role
+from backbeat.tensors import map_leaves
+
+__all__ = ["Column", "columns", "cut", "head"]
+
+# Labels and weights are so narrow that calling torch costs more than moving them. They are
+# gathered for many batches at once, as long as those stay in the processor's cache.
+_BLOCK_BATCHES = 64
+_BLOCK_BYTES = 512 * 1024
+# An array is copied as a whole where that pays, unless the copy gets larger than this.
+_COPY_BYTES = 512 * 1024 * 1024
+
+
+class Column:
+    """One array on its way to the model; shares the memory of the array it was made of.
+
+    Every batch is a copy, also in order and of float32: measured, the copy warms the cache for the
+    model and costs nothing over a view, and a model that writes into its input (an in-place
+    activation, say) cannot reach the user's data.
+    """
+
+    def __init__(self, array: Any, place: Place, role: Role) -> None:
+        self.tensor = as_column_tensor(array)
+        self._place = place
+        self._role: Role = role
+        self._move = place.mover(self.tensor, role)
+        self._passes = 0
+
+    def cut(self, order: torch.Tensor | None, batch_size: int) -> Iterator[torch.Tensor]:
+        """One pass in batches of `batch_size` (the last may be smaller), rows as `order` says.
+
+        `order` holds row numbers, shape (samples,); None means all rows as they come.
+        """
+        self._begin_pass(gather=order is not None)
+        rows = self.tensor if order is None else order.to(self.tensor.device)
+        take = self._take(gather=order is not None)
+        step = _BLOCK_BATCHES * batch_size
+        narrow = self._row_bytes() * step <= _BLOCK_BYTES
+        for start in range(0, len(rows), step):
+            block = rows[start : start + step]
+            if narrow:
+                yield from _split(take(block), batch_size)
+            else:
+                yield from map(take, _split(block, batch_size))
+
+    def head(self, order: torch.Tensor | None, size: int) -> torch.Tensor:
+        """The first `size` samples of that order, looked at without beginning a pass."""
+        rows = self.tensor[:size] if order is None else order[:size].to(self.tensor.device)
+        return self._take(gather=order is not None)(rows)
+
+    def _take(self, *, gather: bool) -> Callable[[torch.Tensor], torch.Tensor]:
+        """From rows, or row numbers, to the batch as the model wants it."""
+        move, tensor = self._move, self.tensor
+        if not gather:
+            return move or torch.clone
+        if move is None:
+            return partial(tensor.index_select, 0)
+        return lambda rows: move(tensor.index_select(0, rows))
+
+    def _begin_pass(self, *, gather: bool) -> None:
+        """Read from a copy from now on, if the array is of a kind that makes every batch slow.
+
+        Casting a float64 batch costs more than gathering a float32 one, but making the copy costs
+        about three passes: it pays from the second pass on, not for a single evaluate. Gathering
+        rows whose values lie far apart (a data frame's, column by column) is about thirty times
+        slower than gathering whole rows, so there the copy pays in the first pass.
+        """
+        self._passes += 1
+        tensor = self.tensor
+        wanted = self._place.dtype_of(tensor.dtype, self._role)
+        dtype = wanted if wanted.itemsize < tensor.dtype.itemsize else tensor.dtype
+        scattered = gather and _is_scattered(tensor)
+        pays = scattered or (self._passes > 1 and dtype is not tensor.dtype)
+        if pays and tensor.numel() * dtype.itemsize <= _COPY_BYTES:
+            copy = tensor.to(dtype)
+            self.tensor = copy.contiguous() if scattered else copy
+            self._move = self._place.mover(self.tensor, self._role)
+
+    def _row_bytes(self) -> int:
+        return self.tensor[:1].numel() * self.tensor.dtype.itemsize
+
+
+def columns(tree: Any, place: Place, role: Role) -> Any:
+    """An `array_tree` with a Column in place of every array."""
+
+    def column(leaf: Any) -> Column | None:
+        return None if leaf is None else Column(leaf, place, role)
+
+    return map_leaves(column, tree)
+
+
+def cut(tree: Any, order: torch.Tensor | None, batch_size: int) -> Iterator[Any]:
+    """One pass over a tree of Columns: the same tree of tensors, batch after batch.
+
+    The tree is taken apart once, so that a batch of several inputs costs a `zip`, no recursion.
+    """
+    if tree is None:
+        return repeat(None)
+    if isinstance(tree, Column):
+        return tree.cut(order, batch_size)
+    if isinstance(tree, Mapping):
+        named = cast(Mapping[Any, Any], tree)
+        parts = zip(*(cut(part, order, batch_size) for part in named.values()), strict=False)
+        return (dict(zip(named, part, strict=True)) for part in parts)
+    parts = zip(*(cut(part, order, batch_size) for part in tree), strict=False)
+    return map(list, parts) if isinstance(tree, list) else parts
+
+
+def head(tree: Any, order: torch.Tensor | None, size: int) -> Any:
+    """The same tree with each Column's first `size` samples."""
+
+    def first(column: Column | None) -> torch.Tensor | None:
+        return None if column is None else column.head(order, size)
+
+    return map_leaves(first, tree)
+
+
+def _is_scattered(tensor: torch.Tensor) -> bool:
+    """Whether stepping to the next sample is not the longest step in memory."""
+    first, *others = tensor.stride()
+    return bool(others) and 0 < first < max(others)
+
+
+def _split(tensor: torch.Tensor, size: int) -> tuple[torch.Tensor, ...]:
+    return cast(Any, tensor).split(size)
