@@ -1,0 +1,7 @@
+"""Models: `Sequential`, and `Model` to subclass or to wrap around any module."""
+
+from backbeat.models.loading import load_model
+from backbeat.models.model import Model
+from backbeat.models.sequential import Sequential
+
+__all__ = ["Model", "Sequential", "load_model"]

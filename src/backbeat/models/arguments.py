@@ -1,0 +1,56 @@
+"""Numbers given as arguments: checked where they are given."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Container
+from typing import Any, cast
+
+from backbeat.errors import ArgumentError, ArgumentTypeError
+
+__all__ = ["fraction", "verbosity", "whole_number", "whole_numbers"]
+
+
+def whole_number(name: str, value: Any, minimum: int) -> int:
+    """`value` as an int of at least `minimum`; raises an error that names the argument."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise ArgumentTypeError(
+            f"{name}={value!r} is a {type(value).__name__}; pass a whole number, {minimum} or more."
+        )
+    number = operator.index(value)
+    if number < minimum:
+        raise ArgumentError(
+            f"{name}={number} is too small; pass a whole number, {minimum} or more."
+        )
+    return number
+
+
+def fraction(name: str, value: Any) -> float:
+    """`value` as a float from 0 up to, not including, 1."""
+    if isinstance(value, (str, bool)) or not hasattr(value, "__float__"):
+        raise ArgumentTypeError(
+            f"{name}={value!r} is a {type(value).__name__}; pass a number such as 0.2."
+        )
+    if not 0 <= float(value) < 1:
+        raise ArgumentError(
+            f"{name}={value} does not fit; pass a share from 0 up to 1, such as 0.2."
+        )
+    return float(value)
+
+
+def verbosity(value: Any) -> int:
+    """0 (silent), 1 (bar) or 2 (a line per epoch); `True`, `False` and 'auto' are understood."""
+    if value == "auto":
+        return 1
+    if value in (0, 1, 2):
+        return int(value)
+    raise ArgumentError(
+        f"verbose={value!r} does not fit; pass 0 (silent), 1 (a bar) or 2 (a line per epoch)."
+    )
+
+
+def whole_numbers(name: str, value: Any) -> int | Container[int]:
+    """`value` as an int of at least 1, or a container of epoch numbers counted from 1."""
+    if isinstance(value, Container) and not isinstance(value, (str, bytes)):
+        return cast(Container[int], value)
+    return whole_number(name, value, minimum=1)

@@ -1,0 +1,251 @@
+"""Fitting: `fit`, `evaluate`, `predict` and their single-batch forms."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from typing import Any, Literal
+
+import torch
+from torch.nn.parameter import is_lazy
+
+from backbeat.callbacks import History
+from backbeat.data import Place, Source, as_source, size_of, split_tail
+from backbeat.errors import StateError
+from backbeat.models.arguments import fraction, verbosity, whole_number, whole_numbers
+from backbeat.models.compiled import Compiled
+from backbeat.models.hosting import Hosting
+from backbeat.models.placement import device_of, pick_device, place_of
+from backbeat.models.validation import Validation
+from backbeat.optimizers import Optimizer
+from backbeat.tensors import map_leaves, to_numpy
+from backbeat.training.calls import caller
+from backbeat.training.fit import Run, evaluate, fit, predict
+from backbeat.training.step import Step
+from backbeat.training.values import fetch
+
+__all__ = ["Fitting"]
+
+
+class Fitting(Hosting):
+    """The part of a model that runs over data."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._compiled: Compiled | None = None
+        self._step: Step | None = None
+        self._device = torch.device("cpu")
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = 1,
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool | Literal["batch"] = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_freq: int | Container[int] = 1,
+        *,
+        validation_batch_size: int | None = None,
+    ) -> History:
+        """Train the model and return the history of the run.
+
+        `x` and `y` are arrays or tensors whose first axis counts the samples (or lists or dicts of
+        them); or `x` alone is a `Dataset`, a `DataLoader`, a generator of batches, or a Sequence.
+        `epochs` is the index of the final epoch: `initial_epoch=5, epochs=8` trains three.
+        `validation_split` takes the last part of the arrays, before shuffling.
+
+        Raises DataError for data that are empty or contradict each other, before the first batch.
+        """
+        self._require_compiled("fit")
+        epochs = whole_number("epochs", epochs, 0)
+        initial_epoch = whole_number("initial_epoch", initial_epoch, 0)
+        validation_freq = whole_numbers("validation_freq", validation_freq)
+        share = fraction("validation_split", validation_split)
+        verbose = verbosity(verbose)
+        held_out = Validation.given(validation_data)
+        if held_out is None and share:
+            (x, y, sample_weight), tail = split_tail(x, y, sample_weight, share)
+            held_out = Validation.given(tail)
+        place = self._settle_place()
+        source = as_source(
+            x,
+            y,
+            sample_weight,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            steps=steps_per_epoch,
+            class_weight=class_weight,
+            place=place,
+            training=True,
+        )
+        size = validation_batch_size or batch_size
+        run = Run(
+            epochs=epochs,
+            initial_epoch=initial_epoch,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation=held_out and held_out.source(size, validation_steps, place),
+            validation_freq=validation_freq,
+            validation_data=[] if held_out is None else held_out.arrays(),
+        )
+        return fit(self, self._ready(source), source, run)
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = 1,
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """The mean loss over the data; with metrics, a list: the loss, then each metric."""
+        self._require_compiled("evaluate")
+        place = self._settle_place()
+        source = as_source(
+            x, y, sample_weight, batch_size=batch_size, steps=steps, place=place, training=False
+        )
+        step = self._ready(source)
+        results = evaluate(self, step, source, verbose=verbosity(verbose), callbacks=callbacks)
+        return _one_or_list([results[name] for name in step.names])
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = 0,
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """The outputs for all samples, as NumPy arrays; needs no `compile`."""
+        place = self._settle_place()
+        source = as_source(x, batch_size=batch_size, steps=steps, place=place, training=False)
+        return predict(
+            self, self._ready(source), source, verbose=verbosity(verbose), callbacks=callbacks
+        )
+
+    # Single batches
+
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None
+    ) -> Any:
+        """One update on one batch; returns its loss, or a list with the metrics."""
+        self._require_compiled("train_on_batch")
+        source = self._single(x, y, sample_weight, class_weight)
+        step = self._ready(source)
+        self.train()
+        step.reset_metrics()
+        return _read(step, step.train(next(source.batches())))
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        """The loss of one batch, or a list with the metrics, without an update."""
+        self._require_compiled("test_on_batch")
+        source = self._single(x, y, sample_weight, None)
+        step = self._ready(source)
+        with step.evaluating() as test:
+            return _read(step, test(next(source.batches())))
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for one batch, as NumPy arrays."""
+        source = self._single(x, None, None, None)
+        step = self._ready(source)
+        with step.evaluating():
+            return map_leaves(to_numpy, step.predict(next(source.batches()).x))
+
+    # Getting ready
+
+    def _require_compiled(self, action: str) -> Compiled:
+        if self._compiled is None:
+            raise StateError(
+                f"{action} needs a compiled model: call model.compile(optimizer, loss) first."
+            )
+        return self._compiled
+
+    def _place_on(self, device: str | torch.device | None) -> None:
+        self._device = pick_device(self, device)
+        self.to(self._device)
+
+    def _settle_place(self) -> Place:
+        if self._compiled is None:
+            self._device = device_of(self)
+        return place_of(self, self._device)
+
+    @property
+    def built(self) -> bool:
+        """Whether every layer has its weights."""
+        return all(
+            getattr(module, "built", True) for module in self.modules() if module is not self
+        )
+
+    def _ready(self, source: Source) -> Step:
+        """The step, with every layer built and the optimizer bound to the weights."""
+        if self._step is None:
+            self._step = self._new_step()
+        if not self.built or any(map(is_lazy, self.parameters())):
+            with self._step.evaluating():
+                self._build_on(source.peek().x)
+        if self._compiled is not None and not self._compiled.optimizer.bound:
+            self._bind(self._compiled.optimizer)
+        return self._step
+
+    def _require_built(self, action: str) -> None:
+        if not self.built:
+            raise StateError(
+                f"The model has no weights yet, so {action} has nothing to do. Give the first "
+                "layer input_dim= or input_shape=, or call fit, or the model, on data first."
+            )
+
+    def _build_on(self, x: Any) -> None:
+        """Let every layer make its weights, by sending the first inputs through the model."""
+        caller(self, x)(x)
+
+    def _new_step(self) -> Step:
+        compiled = self._compiled
+        if compiled is None:
+            return Step(self)
+        head = self._head()
+        trains, tests = compiled.objective(head), compiled.test_objective(head)
+        return Step(self, trains, tests, compiled.optimizer)
+
+    def _head(self) -> torch.nn.Module | None:
+        """The layer whose activation is the last thing the model does, if that is known."""
+        return None
+
+    def _bind(self, optimizer: Optimizer) -> None:
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        if not trained:
+            raise StateError("The model has no trainable weights, so there is nothing to train.")
+        optimizer.bind(trained)
+
+    def _bound_optimizer(self) -> Optimizer:
+        return self._require_compiled("reading or setting the learning rate").optimizer
+
+    def _single(self, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Source:
+        return as_source(
+            x,
+            y,
+            sample_weight,
+            batch_size=max(1, size_of(x)),
+            class_weight=class_weight,
+            place=self._settle_place(),
+            training=True,
+        )
+
+
+def _read(step: Step, values: dict[str, Any]) -> Any:
+    read = fetch([values[name] for name in step.names])
+    return _one_or_list(read)
+
+
+def _one_or_list(values: list[float]) -> Any:
+    """Keras' way: a single value by itself, several as a list."""
+    return values[0] if len(values) == 1 else values

@@ -1,0 +1,159 @@
+"""Graph: what is drawn between some input symbols and some output symbols, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from backbeat.errors import ArgumentError, ArgumentTypeError, DataError
+from backbeat.layers.symbol import Node, Symbol
+from backbeat.tensors import leaves, map_leaves
+
+__all__ = ["Graph"]
+
+Step = tuple[Callable[..., Any], Any, Mapping[str, Any], tuple[int, ...]]
+
+
+class Graph:
+    """The layers between `inputs` and `outputs`, and the order in which they compute.
+
+    Raises ArgumentError if the outputs need an input that is not among `inputs`.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any) -> None:
+        self.inputs, self.outputs = inputs, outputs
+        self.input_symbols = _symbols("inputs", inputs)
+        self.output_symbols = _symbols("outputs", outputs)
+        self.nodes = self._sorted()
+        self._check_inputs()
+        self.layers = self._in_keras_order()
+        slots = {id(symbol): number for number, symbol in enumerate(self._every_symbol())}
+        self._input_slots = [slots[id(symbol)] for symbol in self.input_symbols]
+        self._steps = [self._step(node, slots) for node in self.nodes if node.inputs is not None]
+        self._result = map_leaves(lambda symbol: slots[id(symbol)], outputs)
+        self._size = len(slots)
+
+    def run(self, inputs: Any) -> Any:
+        """The outputs for `inputs`: one tensor, a list in order, or a dict by input name."""
+        values: list[Any] = [None] * self._size
+        for slot, value in zip(self._input_slots, self._ordered(inputs), strict=True):
+            values[slot] = value
+        for module, wanted, keywords, given in self._steps:
+            taken = values[wanted] if type(wanted) is int else _take(values, wanted)
+            result = module(taken, **keywords)
+            if len(given) == 1 and isinstance(result, torch.Tensor):
+                values[given[0]] = result
+            else:
+                for slot, value in zip(given, leaves(result), strict=True):
+                    values[slot] = value
+        wanted = self._result
+        return values[wanted] if type(wanted) is int else _take(values, wanted)
+
+    def _ordered(self, inputs: Any) -> Sequence[Any]:
+        if isinstance(inputs, torch.Tensor):
+            inputs = [inputs]
+        elif isinstance(inputs, Mapping):
+            inputs = self._by_name(cast(Mapping[str, Any], inputs))
+        parts = cast(Sequence[Any], inputs)
+        if len(parts) != len(self.input_symbols):
+            raise DataError(
+                f"The model has {len(self.input_symbols)} inputs ({self._names()}), but was given "
+                f"{len(parts)}."
+            )
+        return parts
+
+    def _by_name(self, inputs: Mapping[str, Any]) -> list[Any]:
+        missing = [symbol.name for symbol in self.input_symbols if symbol.name not in inputs]
+        if missing:
+            raise DataError(
+                f"The model needs inputs called {self._names()}; {', '.join(missing)} is missing "
+                f"from {', '.join(map(str, inputs))}."
+            )
+        return [inputs[symbol.name] for symbol in self.input_symbols]
+
+    def _names(self) -> str:
+        return ", ".join(symbol.name for symbol in self.input_symbols)
+
+    def _step(self, node: Node, slots: Mapping[int, int]) -> Step:
+        wanted = map_leaves(lambda symbol: slots[id(symbol)], node.inputs)
+        given = tuple(slots[id(symbol)] for symbol in leaves(node.outputs))
+        return node.layer, wanted, node.keywords, given
+
+    def _every_symbol(self) -> Iterator[Symbol]:
+        for node in self.nodes:
+            yield from leaves(node.outputs)
+
+    def _sorted(self) -> list[Node]:
+        """Every node on the way to the outputs, each after those that it needs."""
+        done: dict[int, Node] = {}
+        ends = {id(symbol.node) for symbol in self.input_symbols}
+        for symbol in self.output_symbols:
+            stack = [(symbol.node, False)]
+            while stack:
+                node, is_ready = stack.pop()
+                if is_ready:
+                    done.setdefault(id(node), node)
+                elif id(node) not in done:
+                    stack.append((node, True))
+                    parents = [] if id(node) in ends else node.parents
+                    stack += [(parent.node, False) for parent in reversed(parents)]
+        for symbol in self.input_symbols:
+            done.setdefault(id(symbol.node), symbol.node)
+        return list(done.values())
+
+    def _check_inputs(self) -> None:
+        known = {id(symbol.node) for symbol in self.input_symbols}
+        for node in self.nodes:
+            if node.inputs is None and id(node) not in known:
+                name = getattr(node.layer, "name", "?")
+                raise ArgumentError(
+                    f"The outputs need the input {name!r}, which is not among the model's inputs "
+                    f"({self._names()}). Add it: Model([...], outputs)."
+                )
+
+    def _in_keras_order(self) -> list[nn.Module]:
+        """The layers by decreasing distance from the outputs, then by first visit (Keras 2)."""
+        depth: dict[int, int] = {}
+        for node in reversed(self.nodes):
+            below = depth.setdefault(id(node), 0)
+            for parent in node.parents:
+                depth[id(parent.node)] = max(depth.get(id(parent.node), 0), below + 1)
+        layers: dict[int, nn.Module] = {}
+        deepest: dict[int, int] = {}
+        for node in self._visited():
+            layers.setdefault(id(node.layer), node.layer)
+            deepest[id(node.layer)] = max(deepest.get(id(node.layer), 0), depth[id(node)])
+        for symbol in self.input_symbols:
+            # One that nothing needs is a layer of the model all the same.
+            layers.setdefault(id(symbol.node.layer), symbol.node.layer)
+        return sorted(layers.values(), key=lambda layer: -deepest.get(id(layer), 0))
+
+    def _visited(self) -> list[Node]:
+        """The nodes in the order in which a walk from the outputs first meets them."""
+        seen: dict[int, Node] = {}
+        stack = [symbol.node for symbol in reversed(self.output_symbols)]
+        while stack:
+            node = stack.pop()
+            if id(node) not in seen:
+                seen[id(node)] = node
+                stack += [parent.node for parent in reversed(node.parents)]
+        return list(seen.values())
+
+
+def _symbols(argument: str, tree: Any) -> list[Symbol]:
+    found = list(leaves(tree))
+    strangers = [each for each in found if not isinstance(each, Symbol)]
+    if strangers or not found:
+        given = type(strangers[0]).__name__ if strangers else "nothing"
+        raise ArgumentTypeError(
+            f"{argument} of a functional model must come from Input(...) and layers called on it; "
+            f"got {given}."
+        )
+    return found
+
+
+def _take(values: Sequence[Any], wanted: Any) -> Any:
+    return map_leaves(lambda slot: values[slot], wanted)

@@ -1,0 +1,193 @@
+"""Model: an `nn.Module` with `compile`, `fit`, `evaluate`, `predict` and `save`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar, overload
+
+import numpy as np
+import torch
+from torch import nn
+
+from backbeat.errors import ArgumentError, ArgumentTypeError, StateError
+from backbeat.hooks.host import Direction
+from backbeat.layers import keras_weights
+from backbeat.layers.naming import snake_case, unique_name
+from backbeat.models.compiled import Compiled
+from backbeat.models.saving import Saving
+from backbeat.models.summary import summary_text
+from backbeat.optimizers import Optimizer
+
+__all__ = ["Model"]
+
+Value = TypeVar("Value")
+
+
+class _Yielding(Generic[Value]):
+    """A read-only attribute that gives way to a submodule or attribute of the user's own.
+
+    PyTorch users write `self.layers = nn.ModuleList(...)`; their name wins.
+    """
+
+    def __init__(self, read: Callable[[Any], Value]) -> None:
+        self._read = read
+        self._name = read.__name__
+        self.__doc__ = read.__doc__
+
+    @overload
+    def __get__(self, owner: None, kind: type[Any]) -> _Yielding[Value]: ...
+    @overload
+    def __get__(self, owner: Any, kind: type[Any]) -> Value: ...
+    def __get__(self, owner: Any, kind: type[Any]) -> Any:
+        if owner is None:
+            return self
+        for theirs in (owner._modules, owner._parameters, owner._buffers):
+            if self._name in theirs:
+                return theirs[self._name]
+        return self._read(owner)
+
+
+class Model(Saving):
+    """A model that trains itself: subclass it with `forward`, or wrap any `nn.Module` in it.
+
+    >>> model = Model(torch.nn.Linear(4, 1))
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(torch.zeros(8, 4), torch.zeros(8, 1), verbose=0)
+    >>> history.history["loss"][0] >= 0
+    True
+    """
+
+    def __init__(self, module: nn.Module | None = None, *, name: str | None = None) -> None:
+        super().__init__()
+        self.name = name or unique_name(snake_case(type(self).__name__))
+        self.history: Any = None
+        self.output_shapes: dict[str, tuple[int | None, ...]] = {}
+        self.wrapped: nn.Module | None = None
+        if module is not None:
+            if not isinstance(module, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise ArgumentTypeError(
+                    f"Model was given {module!r}; pass a torch.nn.Module to wrap, or subclass "
+                    "Model and define forward."
+                )
+            self.wrapped = module
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the model computes: the wrapped module's forward, or the subclass' own."""
+        if self.wrapped is None:
+            raise StateError(
+                f"{type(self).__name__} has no forward. Define forward(self, x), or wrap a module: "
+                "Model(module)."
+            )
+        return self.wrapped(*args, **kwargs)
+
+    # What it is made of
+
+    def _contents(self) -> nn.Module:
+        return self if self.wrapped is None else self.wrapped
+
+    @_Yielding
+    def layers(self) -> list[nn.Module]:
+        """The layers, in order: the model's children, or those of the module it wraps."""
+        return [layer for _, layer in self.named_layers()]
+
+    def named_layers(self) -> list[tuple[str, nn.Module]]:
+        """The layers with their names, in order; a wrapped module without children is one layer."""
+        contents = self._contents()
+        children = list(contents.named_children())
+        if not children and contents is not self:
+            children = [(type(contents).__name__.lower(), contents)]
+        return [(getattr(child, "name", None) or name, child) for name, child in children]
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> nn.Module:
+        """The layer called `name`, or the one at `index`. Raises ArgumentError if there is none."""
+        layers = self.named_layers()
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise ArgumentError(f"index={index}, but {self.name} has {len(layers)} layers.")
+            return layers[index][1]
+        found = dict(layers).get(name or "")
+        if found is None:
+            names = ", ".join(known for known, _ in layers)
+            raise ArgumentError(f"{self.name} has no layer {name!r}; its layers are: {names}.")
+        return found
+
+    def count_params(self) -> int:
+        """The number of weights, trainable or not."""
+        self._require_built("count_params")
+        return sum(weight.tensor.numel() for weight in keras_weights(self._contents()))
+
+    def get_weights(self) -> list[np.ndarray[Any, Any]]:
+        """Copies of all weights, layer by layer, in Keras' order and orientation."""
+        self._require_built("get_weights")
+        return [
+            weight.array() for _, layer in self.named_layers() for weight in keras_weights(layer)
+        ]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Put `weights` in place of those that `get_weights` returns, or change nothing.
+
+        Raises ArgumentError if their number or a shape does not fit.
+        """
+        self._require_built("set_weights")
+        own = [weight for _, layer in self.named_layers() for weight in keras_weights(layer)]
+        if len(own) != len(weights):
+            raise ArgumentError(
+                f"set_weights was given {len(weights)} arrays, but {self.name} has {len(own)}."
+            )
+        for weight, array in zip(own, weights, strict=True):
+            shape = weight.to_keras(weight.tensor).shape
+            if np.shape(array) != shape:
+                raise ArgumentError(
+                    f"set_weights was given an array of shape {np.shape(array)} for "
+                    f"{weight.name}, which has shape {shape}."
+                )
+        for weight, array in zip(own, weights, strict=True):
+            weight.assign(array)
+
+    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
+        """Print a table of the layers, their output shapes and numbers of weights."""
+        (print_fn or print)(summary_text(self))
+
+    # Compiling
+
+    def compile(  # type: ignore[override]  # ours replaces torch's, which is jit_compile= here
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        loss_weights: Any = None,
+        weighted_metrics: Any = None,
+        *,
+        device: str | torch.device | None = None,
+    ) -> None:
+        """Say how to train: each argument by name, as an object or as a callable.
+
+        `optimizer` and `loss` may be torch's own, `metrics` anything with `update`, `compute` and
+        `reset`. The model goes to `device`; by default to an accelerator if there is one.
+        """
+        self._compiled = Compiled.of(optimizer, loss, metrics, loss_weights, weighted_metrics)
+        self._step = None
+        self._place_on(device)
+
+    @_Yielding
+    def optimizer(self) -> Optimizer | None:
+        """The optimizer given to `compile`."""
+        return None if self._compiled is None else self._compiled.optimizer
+
+    @_Yielding
+    def loss(self) -> Any:
+        """The loss given to `compile`."""
+        return None if self._compiled is None else self._compiled.loss
+
+    @_Yielding
+    def metrics(self) -> list[Any]:
+        """The metrics given to `compile`."""
+        return [] if self._compiled is None else self._compiled.metrics
+
+    @_Yielding
+    def metrics_names(self) -> list[str]:
+        """The names of what `evaluate` returns: `loss`, then the metrics."""
+        return ["loss"] if self._compiled is None else list(self._compiled.names)
+
+    def _metric_direction(self, name: str) -> Direction | None:
+        return None if self._compiled is None else self._compiled.direction(name)

@@ -1,0 +1,132 @@
+"""Sequential: layers one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from backbeat.errors import ArgumentTypeError, StateError
+from backbeat.layers import Embedding
+from backbeat.layers.naming import snake_case, unique_name
+from backbeat.models.config import sequential_config
+from backbeat.models.model import Model
+
+__all__ = ["Sequential"]
+
+
+class Sequential(Model):
+    """A model whose layers are applied one after the other: ours and any `nn.Module`, mixed.
+
+    Built at once when the first layer has `input_dim` or `input_shape`, else at the first batch.
+
+    >>> from backbeat.layers import Dense
+    >>> model = Sequential([Dense(8, activation="relu", input_dim=4), torch.nn.Linear(8, 1)])
+    >>> [weight.shape for weight in model.get_weights()]
+    [(4, 8), (8,), (8, 1), (1,)]
+    """
+
+    def __init__(self, layers: Iterable[nn.Module] | None = None, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self._sequence: list[nn.Module] = []
+        self._names: list[str] = []
+        self._probe: torch.Tensor | None = None
+        self._input_shape: tuple[int | None, ...] | None = None
+        for layer in layers or ():
+            self.add(layer)
+
+    def add(self, layer: nn.Module) -> None:
+        """Append `layer`."""
+        if not isinstance(layer, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ArgumentTypeError(
+                f"{self.name} was given {layer!r} as a layer; pass a backbeat layer or any "
+                "torch.nn.Module" + (" instance." if isinstance(layer, type) else ".")
+            )
+        name = getattr(layer, "name", None) or unique_name(snake_case(type(layer).__name__))
+        if name in self._names:
+            raise ArgumentTypeError(f"{self.name} already has a layer called {name!r}.")
+        # Registered by its position, as torch.nn.Sequential does, so that the state of a model
+        # fits another one of the same layers, whatever their automatic names are.
+        self._sequence.append(layer)
+        self._names.append(name)
+        self.add_module(str(len(self._names) - 1), layer)
+        self._grow(layer)
+
+    def _grow(self, layer: nn.Module) -> None:
+        """Build `layer` if what goes into it is known, by sending zeros through it."""
+        if len(self._sequence) == 1:
+            self._probe = _zeros_for(layer)
+            if self._probe is not None:
+                self._input_shape = (None, *self._probe.shape[1:])
+        if self._probe is not None:
+            self._probe = self._sent(layer, self._probe)
+            self.output_shapes[self._names[-1]] = (None, *self._probe.shape[1:])
+
+    def _sent(self, layer: nn.Module, zeros: torch.Tensor) -> torch.Tensor:
+        modes = [(module, module.training) for module in layer.modules()]
+        layer.eval()
+        try:
+            with torch.no_grad():
+                return layer(zeros)
+        finally:
+            for module, mode in modes:
+                module.training = mode
+
+    def pop(self) -> None:
+        """Take the last layer away again."""
+        if not self._sequence:
+            raise StateError(f"{self.name} has no layers, so there is none to take away.")
+        self._sequence.pop()
+        name = self._names.pop()
+        delattr(self, str(len(self._names)))
+        self.output_shapes.pop(name, None)
+        self._probe, self._step = None, None
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Build all layers for inputs of `input_shape`, whose first entry is the batch size."""
+        first = self._sequence[0] if self._sequence else None
+        self._build_on(_zeros(tuple(input_shape)[1:], first))
+        self._input_shape = tuple(input_shape)
+
+    def _build_on(self, x: Any) -> None:
+        for name, layer in self.named_layers():
+            x = self._sent(layer, x)
+            self.output_shapes[name] = (None, *x.shape[1:])
+        self._probe = x[:1]
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Send `inputs` through all layers."""
+        if self._input_shape is None:
+            self._input_shape = (None, *inputs.shape[1:])
+        for layer in self._sequence:
+            inputs = layer(inputs)
+        return inputs
+
+    def named_layers(self) -> list[tuple[str, nn.Module]]:
+        """The layers with their names, in order."""
+        return list(zip(self._names, self._sequence, strict=True))
+
+    def keras_config(self) -> dict[str, Any] | None:
+        """The architecture as Keras describes it; None if Keras has no counterpart to a layer."""
+        return sequential_config(self.name, self.named_layers(), self._input_shape)
+
+    def _head(self) -> nn.Module | None:
+        last = self._sequence[-1] if self._sequence else None
+        return last if hasattr(last, "skip_activation") else None
+
+
+def _zeros_for(layer: nn.Module) -> torch.Tensor | None:
+    """One sample of zeros in the shape that the first `layer` asks for, if that is known."""
+    shape = getattr(layer, "batch_input_shape", None)
+    if shape is None or None in shape[1:]:
+        return None
+    return _zeros(shape[1:], layer)
+
+
+def _zeros(shape: Sequence[int | None], first: nn.Module | None) -> torch.Tensor:
+    looked_up = isinstance(first, (Embedding, nn.Embedding))
+    sizes = [1, *(1 if size is None else size for size in shape)]
+    device = next((each.device for each in first.parameters()), None) if first else None
+    return torch.zeros(sizes, dtype=torch.long if looked_up else torch.float32, device=device)

@@ -1,0 +1,51 @@
+"""How a module wants its inputs: as one thing, one argument each, or by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from torch import nn
+
+__all__ = ["caller"]
+
+
+def caller(module: nn.Module, x: Any) -> Callable[[Any], Any]:
+    """How to call `module` with inputs like `x`.
+
+    A list is spread over the arguments of a `forward` that takes several, a dict over one whose
+    arguments have its names; anything else is passed as it is.
+    """
+    if isinstance(x, Mapping):
+        names = cast(Mapping[str, Any], x)
+        return _by_name(module) if _accepts(module, (), names) else module
+    if isinstance(x, (list, tuple)):
+        inputs = cast(list[Any], x)
+        if len(inputs) == 1:
+            return _first(module)
+        return _spread(module) if len(inputs) > 1 and _accepts(module, inputs, {}) else module
+    return module
+
+
+def _spread(module: nn.Module) -> Callable[[Any], Any]:
+    return lambda inputs: module(*inputs)
+
+
+def _by_name(module: nn.Module) -> Callable[[Any], Any]:
+    return lambda inputs: module(**inputs)
+
+
+def _first(module: nn.Module) -> Callable[[Any], Any]:
+    return lambda inputs: module(inputs[0])
+
+
+def _accepts(module: nn.Module, args: Any, kwargs: Mapping[str, Any]) -> bool:
+    """Whether `forward` could be called like this, as far as its signature tells."""
+    wrapped: nn.Module | None = getattr(module, "wrapped", None)
+    forward = module.forward if wrapped is None else wrapped.forward
+    try:
+        inspect.signature(forward).bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -1,0 +1,145 @@
+"""What `fit` promises beyond the loop: data, validation, the seed's arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Generator, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+from backbeat.callbacks import History, ProgbarLogger
+from backbeat.data import Batch, Source
+from backbeat.hooks import CallbackList
+from backbeat.training.loop import Loop
+from backbeat.training.passes import evaluate_pass, predict_pass
+from backbeat.training.plan import has_bar
+from backbeat.training.step import Step
+
+__all__ = ["Run", "evaluate", "fit", "predict"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The settings of one `fit`."""
+
+    epochs: int = 1
+    initial_epoch: int = 0
+    verbose: int = 1
+    callbacks: Any = None
+    validation: Source | None = None
+    validation_freq: int | Container[int] = 1
+    validation_data: Any = None
+
+    def validates(self, epoch: int) -> bool:
+        """Whether validation is due after `epoch`, counted from 0."""
+        if self.validation is None:
+            return False
+        if isinstance(self.validation_freq, int):
+            return (epoch + 1) % self.validation_freq == 0
+        return epoch + 1 in self.validation_freq
+
+
+def fit(model: Any, step: Step, source: Source, run: Run) -> History:
+    """Train `model` on `source`, epoch by epoch; returns the history of the run."""
+    loop = _loop(model, step, source, run)
+    with loop:
+        train = _trainer(step, loop)
+        for epoch in loop.epochs(after_each=source.epoch_ended):
+            model.train()
+            step.reset_metrics()
+            for batch in loop.batches(source.batches()):
+                loop.log_values(train(batch))
+            if loop.epoch_is_whole and run.validates(epoch):
+                loop.log_epoch(**_validate(loop.hooks, step, cast(Source, run.validation)))
+            if source.exhausted and epoch + 1 < run.epochs:
+                source.warn_ended()
+                loop.host.stop("the data ran out", by="fit")
+    return loop.history
+
+
+def _loop(model: Any, step: Step, source: Source, run: Run) -> Loop:
+    return Loop(
+        model,
+        callbacks=run.callbacks,
+        epochs=run.epochs,
+        initial_epoch=run.initial_epoch,
+        verbose=run.verbose,
+        metrics=step.names,
+        stateful_metrics=step.stateful_names,
+        do_validation=run.validation is not None,
+        validation_data=run.validation_data,
+        steps=source.steps,
+        samples=source.samples,
+        batch_size=source.batch_size,
+    )
+
+
+def _trainer(step: Step, loop: Loop) -> Callable[[Batch], dict[str, Any]]:
+    """How to train a batch: plainly, unless somebody listens around the optimizer's step."""
+    hooks = loop.hooks
+    if not hooks.answers("on_backward_end") and not hooks.answers("on_step_end"):
+        return step.train
+    return lambda batch: step.train_heard(batch, hooks, loop.batch or 0, loop.batch_logs)
+
+
+def _validate(hooks: CallbackList, step: Step, source: Source) -> dict[str, float]:
+    hooks.on_validation_begin({})
+    results = evaluate_pass(hooks, step, source.batches())
+    values = {f"val_{name}": value for name, value in results.items()}
+    hooks.on_validation_end(dict(values))
+    return values
+
+
+def evaluate(
+    model: Any, step: Step, source: Source, *, verbose: int = 0, callbacks: Any = None
+) -> dict[str, float]:
+    """Evaluate `model` on `source`; returns the mean loss and metrics by name."""
+    hooks = _hooks(source, verbose, callbacks, step.stateful_names)
+    with _standing_alone(hooks, model, _params(source, verbose, list(step.names))):
+        return evaluate_pass(hooks, step, source.batches())
+
+
+def predict(
+    model: Any, step: Step, source: Source, *, verbose: int = 0, callbacks: Any = None
+) -> Any:
+    """The outputs of `model` for `source`, as arrays."""
+    hooks = _hooks(source, verbose, callbacks)
+    with _standing_alone(hooks, model, _params(source, verbose, [])):
+        return predict_pass(hooks, step, source.batches())
+
+
+def _hooks(
+    source: Source, verbose: int, callbacks: Any, stateful: Iterable[str] = ()
+) -> CallbackList:
+    count_mode = "steps" if source.samples is None else "samples"
+    hooks = CallbackList(callbacks)
+    if verbose and not has_bar(hooks):
+        hooks.append(ProgbarLogger(count_mode, stateful))
+    return hooks
+
+
+def _params(source: Source, verbose: int, metrics: list[str]) -> dict[str, Any]:
+    return {
+        "batch_size": source.batch_size,
+        "epochs": 1,
+        "initial_epoch": 0,
+        "steps": source.steps,
+        "samples": source.samples,
+        "verbose": verbose,
+        "do_validation": False,
+        "metrics": metrics,
+    }
+
+
+@contextmanager
+def _standing_alone(hooks: CallbackList, model: Any, params: dict[str, Any]) -> Generator[None]:
+    """Within it the callbacks of an evaluation or prediction live; they are closed in any case."""
+    hooks.set_model(model)
+    hooks.set_params(params)
+    try:
+        yield
+    except BaseException as error:
+        hooks.on_exception(error)
+        hooks.close(error)
+        raise
+    hooks.close()

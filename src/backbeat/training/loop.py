@@ -1,0 +1,279 @@
+"""Loop: the one place where the moments of a training run are rung.
+
+`fit` is its first customer; your own loop is its second:
+
+    with Loop(module, optimizer, callbacks=[EarlyStopping("loss", patience=3)], epochs=50) as loop:
+        for epoch in loop.epochs():
+            for x, y in loop.batches(train_loader):
+                loss = train_step(x, y)
+                loop.log_batch(loss=loss, size=len(x))
+            loop.log_epoch(val_loss=validate())
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+from backbeat.callbacks import BaseLogger, History, ProgbarLogger, TerminateOnNaN
+from backbeat.data import Batch, size_of
+from backbeat.errors import BackbeatWarning, StateError
+from backbeat.hooks import CallbackList, Logs, Stop
+from backbeat.training.module_host import ModuleHost, TrainingHost
+from backbeat.training.plan import check_rate_owners, has_bar, plan_of
+from backbeat.training.values import fetch, settle
+
+__all__ = ["Loop"]
+
+Data = TypeVar("Data")
+
+
+class Loop:
+    """Rings train, epoch and batch moments around the body of a training loop.
+
+    `module` is the `nn.Module` being trained (or a `Model`), `optimizer` its torch optimizer; the
+    callbacks reach them as `callback.model`. `epochs` is the final epoch index, as in `fit`.
+    `metrics` names the values that every batch logs, where that is known before training: then a
+    callback that watches something else says so before the first batch.
+
+    Leaving the `with` rings train end, or `on_exception` if the body raised, and closes every
+    callback in any case.
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        optimizer: Any = None,
+        *,
+        callbacks: Any = None,
+        epochs: int = 1,
+        initial_epoch: int = 0,
+        verbose: int = 0,
+        metrics: Sequence[str] | None = None,
+        stateful_metrics: Iterable[str] = (),
+        do_validation: bool = False,
+        steps: int | None = None,
+        samples: int | None = None,
+        batch_size: int | None = None,
+        validation_data: Any = None,
+    ) -> None:
+        self.host: TrainingHost = ModuleHost.of(module, optimizer)
+        self.history = History()
+        self._stateful = stateful = tuple(stateful_metrics)
+        self._averages = BaseLogger(stateful_metrics=stateful)
+        self._averages.fetch = fetch
+        count_mode = "steps" if samples is None else "samples"
+        self.hooks = CallbackList([self._averages, callbacks, self.history])
+        if verbose and not has_bar(self.hooks):
+            self.hooks.append(ProgbarLogger(count_mode, stateful))
+        self.params: dict[str, Any] = {
+            "batch_size": batch_size,
+            "epochs": epochs,
+            "initial_epoch": initial_epoch,
+            "steps": steps,
+            "samples": samples,
+            "verbose": verbose,
+            "do_validation": do_validation,
+            "metrics": _all_names(metrics, do_validation),
+        }
+        self._plan = plan_of(self.hooks, self.params, metrics_are_known=metrics is not None)
+        self._owns_rate = any(getattr(each, "owns_rate", False) for each in self.hooks)
+        self._warns_of_nan = not any(isinstance(each, TerminateOnNaN) for each in self.hooks)
+        self._validation_data = validation_data
+        self._latch = self.host.latch
+        self._begun = False
+        self._batches_done = 0
+        self.epoch: int | None = None
+        self._epoch_logs: dict[str, Any] = {}
+        self.batch: int | None = None
+        self.batch_logs: Logs | None = None
+        self._stop: Stop | None = None
+
+    # The run
+
+    def __enter__(self) -> Loop:
+        self._latch.clear()
+        self.host.history = self.history
+        self.hooks.set_model(self.host)
+        self.hooks.set_params(self.params)
+        self.hooks.set_validation_data(self._validation_data)
+        try:
+            check_rate_owners(self.hooks)
+            self.hooks.check_plan(self._plan)
+            self._begun = True
+            self._announce(self.hooks.on_checkpoint_saved)
+            self.hooks.on_train_begin({})
+        except BaseException as error:
+            self._fail(error)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._fail(error)
+            return
+        try:
+            self._end_batch()
+            self._end_epoch()
+            self._record()
+            self.hooks.on_train_end(dict(self._epoch_logs))
+        except BaseException as late:
+            self._fail(late)
+            raise
+        self._record()
+        self._announce(None)
+        self.hooks.close()
+
+    def _fail(self, error: BaseException) -> None:
+        if self.epoch is not None:
+            where = f"in epoch {self.epoch}"
+            error.add_note(where if self.batch is None else f"{where}, batch {self.batch}")
+        self._record()
+        self.hooks.on_exception(error)
+        self._announce(None)
+        self.hooks.close(error)
+
+    def _announce(self, ring: Any) -> None:
+        """Let the callbacks that write checkpoints say so to all the others."""
+        for callback in self.hooks:
+            if hasattr(callback, "announce"):
+                callback.announce = ring
+
+    def _record(self) -> None:
+        self.history.stopped = self._stop
+        self.history.cost = self.hooks.cost()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody asked the run to stop; notes where it stood when first seen."""
+        if not self._latch.requested:
+            return False
+        if self._stop is None:
+            self._stop = Stop(self._latch.by, self._latch.reason, self.epoch, self.batch)
+        return True
+
+    # Epochs
+
+    def epochs(self, *, after_each: Callable[[], None] | None = None) -> Iterator[int]:
+        """Yield the index of each epoch until all are done or somebody asks to stop.
+
+        `after_each` is called when the callbacks have heard the end of an epoch.
+        """
+        if not self._begun:
+            raise StateError(
+                "A Loop rings its hooks inside its with block: with Loop(...) as loop:"
+            )
+        for epoch in range(self.params["initial_epoch"], self.params["epochs"]):
+            if self.stopping:
+                return
+            self.epoch, self._epoch_logs, self._batches_done = epoch, {}, 0
+            self.hooks.on_epoch_begin(epoch, {})
+            yield epoch
+            self._end_batch()
+            self._end_epoch()
+            if after_each is not None:
+                after_each()
+
+    @property
+    def epoch_is_whole(self) -> bool:
+        """Whether the epoch saw all its batches, and was not left early by a request to stop."""
+        steps = self.params["steps"]
+        return not self._latch.requested or (steps is not None and self._batches_done >= steps)
+
+    def log_epoch(self, **values: Any) -> None:
+        """Add values, such as `val_loss`, to the logs of the epoch."""
+        if self.epoch is None:
+            raise StateError("log_epoch was called outside of an epoch of loop.epochs().")
+        self._epoch_logs.update(settle(values, wait=True))
+
+    def _end_epoch(self) -> None:
+        if self.epoch is None:
+            return
+        if self._owns_rate:
+            self._epoch_logs.update(self.host.rate_logs())
+        epoch = self.epoch
+        self.hooks.on_epoch_end(epoch, self._epoch_logs)
+        _ = self.stopping  # where it was asked is known only now
+        self.epoch = None
+
+    # Batches
+
+    def batches(self, loader: Iterable[Data]) -> Iterator[Data]:
+        """Yield what `loader` yields, ringing the batch moments around each."""
+        hooks, means, batch = self.hooks, self._averages.averages, -1
+        fetching = True
+        try:
+            for batch, data in enumerate(loader):
+                fetching = False
+                if self._latch.requested and self.stopping:
+                    return
+                size = data.size if isinstance(data, Batch) else size_of(data)
+                logs = Logs({"batch": batch, "size": size}, fetch=fetch, means=means)
+                self.batch, self.batch_logs = batch, logs
+                hooks.on_train_batch_begin(batch, logs)
+                yield data
+                self._end_batch()
+                if self._latch.requested:
+                    return
+                fetching = True
+        except Exception as error:
+            if fetching:
+                error.add_note(f"while fetching batch {batch + 1} of epoch {self.epoch}")
+            raise
+
+    def log_batch(self, *, size: int | None = None, **values: Any) -> None:
+        """Log values of the current batch; tensors on a device stay there until they are read.
+
+        `size` is the number of samples, where it is not the length of what the loader yielded.
+        """
+        logs = self.batch_logs
+        if logs is None:
+            raise StateError("log_batch was called outside of a batch of loop.batches(...).")
+        if size is not None:
+            logs["size"] = size
+        self.log_values(settle(values))
+
+    def log_values(self, values: dict[str, Any]) -> None:
+        """Log settled values: floats, or what is to be read late."""
+        logs = self.batch_logs
+        assert logs is not None
+        logs.weights = getattr(values, "weights", None)
+        loss = values.get("loss")
+        if type(loss) is not float or self._stateful:
+            logs.add_late(values)
+        else:
+            logs.add(values)
+        if type(loss) is float and self._warns_of_nan and not math.isfinite(loss):
+            self._warn_of(loss)
+
+    def _end_batch(self) -> None:
+        logs = self.batch_logs
+        if logs is not None:
+            assert self.batch is not None
+            self.batch_logs = None
+            self.hooks.on_train_batch_end(self.batch, logs)
+            self._batches_done = self.batch + 1
+            _ = self.stopping  # where it was asked is known only now
+            self.batch = None
+
+    def _warn_of(self, loss: float) -> None:
+        self._warns_of_nan = False
+        warnings.warn(
+            f"The loss of batch {self.batch} in epoch {self.epoch} is {loss}. Training goes on; "
+            "TerminateOnNaN() among the callbacks would end it here.",
+            BackbeatWarning,
+            stacklevel=2,
+        )
+
+
+def _all_names(metrics: Sequence[str] | None, do_validation: bool) -> list[str]:
+    names = list(metrics or ())
+    return names + [f"val_{name}" for name in names] if do_validation else names

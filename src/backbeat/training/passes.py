@@ -1,0 +1,60 @@
+"""Evaluating and predicting: one pass over the data, and the moments it rings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from backbeat.data import Batch
+from backbeat.hooks import Averages, CallbackList, Logs
+from backbeat.tensors import leaves, map_leaves, to_numpy
+from backbeat.training.step import Step
+from backbeat.training.values import fetch
+
+__all__ = ["evaluate_pass", "predict_pass"]
+
+
+def evaluate_pass(hooks: CallbackList, step: Step, batches: Iterable[Batch]) -> dict[str, float]:
+    """Ring the test moments over `batches`; returns the means of loss and metrics."""
+    averages = Averages(step.stateful_names)
+    hooks.on_test_begin({})
+    with step.evaluating() as test:
+        for index, batch in enumerate(batches):
+            logs = Logs({"batch": index, "size": batch.size}, fetch=fetch, means=averages)
+            hooks.on_test_batch_begin(index, logs)
+            values = test(batch)
+            logs.weights = values.weights
+            logs.add_late(values)
+            averages.add(logs)
+            hooks.on_test_batch_end(index, logs)
+        results = averages.read(fetch)
+    hooks.on_test_end(dict(results))
+    return results
+
+
+def predict_pass(hooks: CallbackList, step: Step, batches: Iterable[Batch]) -> Any:
+    """Ring the predict moments over `batches`; returns the outputs, joined, as arrays."""
+    parts: list[Any] = []
+    heard = hooks.answers("on_predict_batch_end")
+    hooks.on_predict_begin({})
+    with step.evaluating():
+        for index, batch in enumerate(batches):
+            logs = Logs({"batch": index, "size": batch.size})
+            hooks.on_predict_batch_begin(index, logs)
+            outputs = step.predict(batch.x)
+            parts.append(outputs)
+            if heard:
+                logs["outputs"] = [to_numpy(output) for output in leaves(outputs)]
+            hooks.on_predict_batch_end(index, logs)
+        joined = _joined(parts)
+    hooks.on_predict_end({})
+    return joined
+
+
+def _joined(parts: list[Any]) -> Any:
+    """The outputs of all batches, one after the other: in one copy."""
+    flat = [list(leaves(part)) for part in parts]
+    columns = iter([to_numpy(torch.cat(column)) for column in zip(*flat, strict=True)])
+    return map_leaves(lambda _: next(columns), parts[0])

@@ -1,0 +1,50 @@
+"""What is known about a run before its first batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from backbeat.callbacks import LambdaCallback, ProgbarLogger
+from backbeat.errors import ArgumentError
+from backbeat.hooks import CallbackList, Plan
+from backbeat.hooks.moments import answers
+
+__all__ = ["check_rate_owners", "has_bar", "plan_of"]
+
+
+def plan_of(hooks: CallbackList, params: Mapping[str, Any], *, metrics_are_known: bool) -> Plan:
+    """The plan of a run with these callbacks and settings."""
+    names = set(params["metrics"])
+    if any(getattr(callback, "owns_rate", False) for callback in hooks):
+        names.add("lr")
+    return Plan(
+        epoch_names=frozenset(names),
+        complete=metrics_are_known and not any(map(_may_add_names, hooks)),
+        epochs=params["epochs"],
+    )
+
+
+def has_bar(hooks: CallbackList) -> bool:
+    """Whether the user brought a progress bar of their own."""
+    return any(isinstance(callback, ProgbarLogger) for callback in hooks)
+
+
+def _may_add_names(callback: Any) -> bool:
+    """Whether `callback` may put values of its own into the logs of an epoch."""
+    ours = type(callback).__module__.startswith("backbeat.callbacks")
+    if ours and not isinstance(callback, LambdaCallback):
+        return False
+    return answers(callback, "on_epoch_end")
+
+
+def check_rate_owners(hooks: CallbackList) -> None:
+    """Raise if two callbacks would overwrite each other's learning rate."""
+    owners = [
+        type(callback).__name__ for callback in hooks if getattr(callback, "owns_rate", False)
+    ]
+    if len(owners) > 1:
+        raise ArgumentError(
+            f"{' and '.join(owners)} would each set the learning rate and undo the other's. "
+            "Keep one of them, or train in two fits, the second with initial_epoch=."
+        )

@@ -1,0 +1,44 @@
+"""Values on their way into the logs: floats where reading is free, else left on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+import torch
+
+from backbeat.tensors import to_numpy
+
+__all__ = ["fetch", "settle"]
+
+
+def settle(values: Mapping[str, Any], *, wait: bool = False) -> dict[str, Any]:
+    """`values` ready for logs: numbers on the host become floats, device tensors are detached.
+
+    With `wait`, device tensors are read too.
+    """
+    return {name: _settled(value, wait) for name, value in values.items()}
+
+
+def _settled(value: Any, wait: bool) -> Any:
+    if isinstance(value, torch.Tensor):
+        if value.device.type != "cpu" and not wait:
+            # A copy, because the caller's own loop may write into its tensor again.
+            return value.detach().clone()
+        return value.item() if value.numel() == 1 else to_numpy(value)
+    return float(value) if hasattr(value, "__float__") and not isinstance(value, str) else value
+
+
+def fetch(values: list[Any]) -> list[Any]:
+    """Read `values`: everything that waits on one device comes over in one transfer."""
+    waiting = [value for value in values if isinstance(value, torch.Tensor) and value.numel() == 1]
+    if len(waiting) < 2:
+        return [_settled(value, wait=True) for value in values]
+    stacked = torch.stack([value.detach().reshape(()).double() for value in waiting])
+    read: Iterator[float] = iter(cast(Any, stacked).tolist())
+    return [
+        next(read)
+        if isinstance(value, torch.Tensor) and value.numel() == 1
+        else _settled(value, wait=True)
+        for value in values
+    ]
