@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+import re
 
 import h5py
 import numpy as np
@@ -14,27 +12,13 @@ from torch import nn
 
 from backbeat import optimizers
 from backbeat.errors import DataError
-
-DATA = Path(__file__).parents[1] / "data" / "keras-2.3.1"
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A weight whose Keras form is its transpose."""
-
-    tensor: torch.Tensor
-    trainable: bool = True
-
-    def to_keras(self, tensor_like: torch.Tensor) -> Any:
-        return tensor_like.detach().numpy().T.copy()
-
-    def from_keras(self, array: Any) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(np.asarray(array).T))
-
+from tests.optimizers.stored import DATA, Stored
 
 ALL = [
     optimizers.SGD(0.1), optimizers.SGD(0.1, 0.9), optimizers.SGD(0.1, 0.9, decay=0.5),
     optimizers.RMSprop(0.1), optimizers.Adam(0.1), optimizers.Adam(0.1, amsgrad=True),
+    optimizers.Adagrad(0.1), optimizers.Adadelta(), optimizers.Adamax(0.1, decay=0.5),
+    optimizers.Nadam(0.1), optimizers.AdamW(0.1), optimizers.AdamW(0.1, amsgrad=True),
     optimizers.TorchOptimizer(torch.optim.AdamW, lr=0.1),
     optimizers.TorchOptimizer(torch.optim.SGD, lr=0.1, momentum=0.5),
     optimizers.TorchOptimizer(torch.optim.Adagrad, lr=0.1),
@@ -117,14 +101,19 @@ def test_velocity_is_that_of_keras() -> None:
     np.testing.assert_allclose(held, [-0.45, 0.9], rtol=1e-6)
 
 
-@pytest.mark.parametrize("file", ["optimizer_rmsprop", "sequential_mlp"])
+RECORDED = ["sequential_mlp", *sorted(path.stem for path in DATA.glob("optimizer_*.h5"))]
+
+
+@pytest.mark.parametrize("file", RECORDED)
 def test_state_that_keras_wrote(file: str) -> None:
     """Names and shapes of Keras 2.3.1's own file are ours, and its arrays come back unchanged."""
     with h5py.File(DATA / f"{file}.h5") as held:
         group = held["optimizer_weights"]
         recorded = {n.decode(): group[n][()] for n in group.attrs["weight_names"]}
     class_name = next(iter(recorded)).split("/")[0]
-    first = [array for name, array in recorded.items() if "/v_" in name or "/acc" in name]
+    first = [
+        array for name, array in recorded.items() if re.search(r"/(m|accumulator)_\d", name)
+    ]  # fmt: skip
     bound = [nn.Parameter(torch.zeros(array.T.shape)) for array in first]
     optimizer = optimizers.get(class_name)
     optimizer.bind(bound)

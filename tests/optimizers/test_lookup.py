@@ -12,8 +12,10 @@ from torch import nn
 from backbeat import optimizers
 from backbeat.errors import ArgumentError, ArgumentTypeError, DataError, UnknownNameError
 
+NAMES = ["SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam", "AdamW"]
 
-@pytest.mark.parametrize("name", ["sgd", "SGD", "rmsprop", "RMSprop", "adam", "Adam", "ADAM"])
+
+@pytest.mark.parametrize("name", [*NAMES, *(name.lower() for name in NAMES), "ADAM"])
 def test_names_in_any_case(name: str) -> None:
     """As Keras takes them."""
     assert type(optimizers.get(name)).__name__.lower() == name.lower()
@@ -44,6 +46,9 @@ def test_objects_and_classes_pass() -> None:
     [
         optimizers.SGD(0.3, 0.9, True, decay=0.1), optimizers.RMSprop(0.2, rho=0.5, clipnorm=1.0),
         optimizers.Adam(0.1, 0.8, 0.9, True, epsilon=1e-3, clipvalue=0.5),
+        optimizers.Adagrad(0.2, epsilon=1e-3, decay=0.1), optimizers.Adadelta(0.2, 0.5),
+        optimizers.Adamax(0.2, 0.8, 0.9, decay=0.1), optimizers.Nadam(0.2, schedule_decay=0.1),
+        optimizers.AdamW(0.2, 0.1, 0.8, 0.9, 1e-3, True, clipnorm=1.0),
         optimizers.TorchOptimizer(torch.optim.AdamW, lr=0.2, weight_decay=0.3),
     ],
     ids=repr,

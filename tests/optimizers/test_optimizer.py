@@ -18,6 +18,8 @@ from backbeat.errors import ArgumentError, ArgumentTypeError, StateError
 ALL = [
     optimizers.SGD(0.1), optimizers.SGD(0.1, 0.9), optimizers.SGD(0.1, 0.9, True, decay=0.01),
     optimizers.RMSprop(0.1), optimizers.Adam(0.1), optimizers.Adam(0.1, amsgrad=True),
+    optimizers.Adagrad(0.1), optimizers.Adadelta(0.1, epsilon=0.1), optimizers.Adamax(0.1),
+    optimizers.Nadam(0.1), optimizers.AdamW(0.1), optimizers.AdamW(0.1, amsgrad=True),
     optimizers.TorchOptimizer(torch.optim.AdamW, lr=0.1),
 ]  # fmt: skip
 

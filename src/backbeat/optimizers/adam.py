@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from backbeat.errors import ArgumentError
+from backbeat.optimizers.arguments import share, small_number
 from backbeat.optimizers.groups import tensors_of
 from backbeat.optimizers.keras_state import KerasState, Slot, StoredWeight
 from backbeat.optimizers.kernels import one_kernel_form
 from backbeat.optimizers.optimizer import Optimizer
-from backbeat.optimizers.rates import real_number
-from backbeat.optimizers.slots import read_slot, write_slot
+from backbeat.optimizers.slots import torch_slot
 
 __all__ = ["Adam"]
 
@@ -29,6 +27,8 @@ class Adam(Optimizer):
     one, so each step is run with torch's epsilon set to `epsilon / sqrt(1 - beta_2**t)`.
     The other arguments are those of `Optimizer`.
     """
+
+    _name_in_files: ClassVar[str] = "Adam"
 
     def __init__(
         self,
@@ -44,9 +44,9 @@ class Adam(Optimizer):
         clipvalue: float | None = None,
     ) -> None:
         super().__init__(learning_rate, lr=lr, decay=decay, clipnorm=clipnorm, clipvalue=clipvalue)
-        self.beta_1 = _share("beta_1", beta_1)
-        self.beta_2 = _share("beta_2", beta_2)
-        self.epsilon = 1e-7 if epsilon is None else real_number("epsilon", epsilon, 1e-7)
+        self.beta_1 = share("beta_1", beta_1)
+        self.beta_2 = share("beta_2", beta_2)
+        self.epsilon = small_number(epsilon)
         self.amsgrad = bool(amsgrad)
 
     def build(self, parameters: list[Any], lr: float) -> torch.optim.Optimizer:
@@ -67,13 +67,10 @@ class Adam(Optimizer):
     def keras_state(self, weights: Sequence[StoredWeight]) -> KerasState:
         bound = self.torch
         names = {"m": "exp_avg", "v": "exp_avg_sq", "vhat": "max_exp_avg_sq"}
-        slots = [
-            Slot(name, partial(read_slot, bound, held), partial(write_slot, bound, held))
-            for name, held in names.items()
-        ]
+        slots = [torch_slot(bound, name, held) for name, held in names.items()]
         if not self.amsgrad:
             slots[-1] = Slot("vhat", read=lambda _: None, write=None, optional=True)
-        return KerasState("Adam", slots, weights, self._start_state)
+        return KerasState(self._name_in_files, slots, weights, self._start_state)
 
     def _match_epsilon(self) -> None:
         epsilon = self.epsilon / math.sqrt(1.0 - self.beta_2 ** (self.iterations + 1))
@@ -93,10 +90,3 @@ class Adam(Optimizer):
         if self.amsgrad:
             state["max_exp_avg_sq"] = torch.zeros_like(parameter)
         self.torch.state[parameter] = state
-
-
-def _share(argument: str, value: float) -> float:
-    number = real_number(argument, value, 0.9)
-    if number >= 1:
-        raise ArgumentError(f"{argument}={value!r} does not fit: it must be below 1.")
-    return number

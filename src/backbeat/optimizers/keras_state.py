@@ -11,7 +11,7 @@ from torch import Tensor
 
 from backbeat.errors import DataError
 
-__all__ = ["KerasState", "Slot", "StoredWeight"]
+__all__ = ["KerasState", "Scalar", "Slot", "StoredWeight"]
 
 Array = np.ndarray[Any, Any]
 
@@ -53,8 +53,17 @@ class Slot:
     """Whether files of other Kerases may leave it out, since nothing reads it."""
 
 
+@dataclass(frozen=True)
+class Scalar:
+    """One number that an optimizer keeps for all parameters together."""
+
+    name: str
+    read: Callable[[], float]
+    write: Callable[[float], None]
+
+
 class KerasState:
-    """`iterations` first, then for each slot the accumulators of all trainable weights in order."""
+    """`iterations`, then scalars, then slot by slot the accumulators of all trainable weights."""
 
     def __init__(
         self,
@@ -62,8 +71,11 @@ class KerasState:
         slots: Sequence[Slot],
         weights: Sequence[StoredWeight],
         begin: Callable[[Tensor, int], None] | None = None,
+        *,
+        scalars: Sequence[Scalar] = (),
     ) -> None:
         self._class_name = class_name
+        self._scalars = scalars
         self._begin = begin
         trainable = [weight for weight in weights if weight.trainable]
         self._parameters = [weight.tensor for weight in trainable]
@@ -75,23 +87,32 @@ class KerasState:
 
     def arrays(self, iterations: int) -> dict[str, Array]:
         """Every array by its name in the file."""
-        named = {f"{self._class_name}/iterations:0": np.asarray(iterations, dtype=np.int64)}
+        named: dict[str, Array] = {
+            f"{self._class_name}/iterations:0": np.asarray(iterations, dtype=np.int64)
+        }
+        for scalar in self._scalars:
+            named[f"{self._class_name}/{scalar.name}:0"] = np.asarray(scalar.read(), np.float32)
         return named | {name: _stored(slot, weight) for name, slot, weight in self._entries}
 
     def load(self, arrays: Sequence[Array]) -> int:
         """Write every array where it belongs; gives the iterations. All or nothing."""
-        entries = self._entries_for(len(arrays) - 1)
-        for (name, slot, weight), array in zip(entries, arrays[1:], strict=True):
-            wanted = _stored(slot, weight).shape
-            if slot.write is not None and array.shape != wanted:
-                raise DataError(f"{name} was saved with shape {array.shape}, but needs {wanted}.")
-        iterations = int(np.asarray(arrays[0]))
+        single = 1 + len(self._scalars)
+        entries = self._entries_for(len(arrays) - single)
+        numbers, accumulators = arrays[:single], arrays[single:]
+        for scalar, array in zip(self._scalars, numbers[1:], strict=True):
+            _check(scalar.name, array, ())
+        for (name, slot, weight), array in zip(entries, accumulators, strict=True):
+            if slot.write is not None:
+                _check(name, array, _stored(slot, weight).shape)
+        iterations = int(np.asarray(numbers[0]))
         if self._begin is not None:
             for parameter in self._parameters:
                 self._begin(parameter, iterations)
-        for (_, slot, weight), array in zip(entries, arrays[1:], strict=True):
+        for scalar, array in zip(self._scalars, numbers[1:], strict=True):
+            scalar.write(float(array))
+        for (_, slot, weight), array in zip(entries, accumulators, strict=True):
             if slot.write is not None:
-                slot.write(weight.tensor, weight.from_keras(array).to(weight.tensor))
+                slot.write(weight.tensor, weight.from_keras(array).to(weight.tensor.device))
         return iterations
 
     def _entries_for(self, count: int) -> list[tuple[str, Slot, StoredWeight]]:
@@ -100,10 +121,16 @@ class KerasState:
         for entries in (self._entries, needed):
             if len(entries) == count:
                 return entries
+        single = 1 + len(self._scalars)
         raise DataError(
-            f"the saved state of {self._class_name} holds {count + 1} arrays, but this model needs "
-            f"{len(self._entries) + 1}: it was saved with another optimizer or model."
+            f"the saved state of {self._class_name} holds {count + single} arrays, but this model "
+            f"needs {len(self._entries) + single}: it was saved with another optimizer or model."
         )
+
+
+def _check(name: str, array: Array, wanted: tuple[int, ...]) -> None:
+    if array.shape != wanted:
+        raise DataError(f"{name} was saved with shape {array.shape}, but needs {wanted}.")
 
 
 def _stored(slot: Slot, weight: StoredWeight) -> Array:

@@ -15,7 +15,12 @@ __all__ = ["list_form", "one_kernel_form"]
 _FUSED_DEVICES = frozenset({"cpu", "cuda"})
 
 
-def one_kernel_form(parameters: Sequence[Tensor], *, one_by_one_up_to: int = 0) -> dict[str, bool]:
+def one_kernel_form(
+    parameters: Sequence[Tensor],
+    *,
+    one_by_one_up_to: int = 0,
+    devices_with_it: frozenset[str] = _FUSED_DEVICES,
+) -> dict[str, bool]:
     """Arguments for an optimizer that has a fused kernel; `{}` leaves the choice to torch.
 
     On a CPU up to `one_by_one_up_to` tensors are stepped one by one.
@@ -23,7 +28,7 @@ def one_kernel_form(parameters: Sequence[Tensor], *, one_by_one_up_to: int = 0) 
     devices = {parameter.device.type for parameter in parameters}
     if devices == {"cpu"} and len(parameters) <= one_by_one_up_to:
         return {"foreach": False}
-    if devices <= _FUSED_DEVICES and all(p.is_floating_point() for p in parameters):
+    if devices <= devices_with_it and all(p.is_floating_point() for p in parameters):
         return {"fused": True}
     return {}
 

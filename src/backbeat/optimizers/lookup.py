@@ -10,7 +10,12 @@ from typing import Any, cast
 import torch
 
 from backbeat.errors import ArgumentTypeError
+from backbeat.optimizers.adadelta import Adadelta
+from backbeat.optimizers.adagrad import Adagrad
 from backbeat.optimizers.adam import Adam
+from backbeat.optimizers.adamax import Adamax
+from backbeat.optimizers.adamw import AdamW
+from backbeat.optimizers.nadam import Nadam
 from backbeat.optimizers.optimizer import Optimizer
 from backbeat.optimizers.rmsprop import RMSprop
 from backbeat.optimizers.sgd import SGD
@@ -20,10 +25,18 @@ from backbeat.registry import Registry
 __all__ = ["get", "serialize"]
 
 _known: Registry[type[Optimizer]] = Registry("optimizer")
-_known.add(SGD, "sgd")
-_known.add(RMSprop, "rmsprop")
-_known.add(Adam, "adam")
-_known.add(TorchOptimizer, "torchoptimizer")
+for _class in (
+    SGD,
+    RMSprop,
+    Adagrad,
+    Adadelta,
+    Adam,
+    Adamax,
+    Nadam,
+    AdamW,
+    TorchOptimizer,
+):
+    _known.add(_class, _class.__name__.lower())
 
 
 def get(identifier: Any) -> Optimizer:

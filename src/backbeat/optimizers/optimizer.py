@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 import numpy as np
@@ -11,10 +12,11 @@ from torch import Tensor
 from torch.optim import Optimizer as TorchOptimizerBase
 
 from backbeat.errors import ArgumentError, StateError
+from backbeat.optimizers.arguments import real_number
 from backbeat.optimizers.clipping import clip_norm, clip_value
 from backbeat.optimizers.groups import as_list
 from backbeat.optimizers.keras_state import KerasState, StoredWeight
-from backbeat.optimizers.rates import Group, Rates, check_rate, real_number
+from backbeat.optimizers.rates import Group, Rates, check_rate
 
 __all__ = ["Optimizer"]
 
@@ -156,6 +158,18 @@ class Optimizer:
         if self._torch is None or self._rates is None:
             return [self._rate]
         return self._rates.read(self._torch.param_groups)
+
+    @rates.setter
+    def rates(self, values: Sequence[float]) -> None:
+        bound = self.torch
+        cast(Rates, self._rates).write(bound.param_groups, [check_rate(rate) for rate in values])
+
+    def undecayed(self) -> AbstractContextManager[None]:
+        """Within it the torch groups hold the rates before decay, and what is set there stays.
+
+        For torch's schedulers, which compute a new rate from the one that they find.
+        """
+        return cast(Rates, self._rates).undecayed(self.torch.param_groups)
 
     # Saving
 

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from torch import Tensor
 
-from backbeat.errors import ArgumentError, ArgumentTypeError
+from backbeat.optimizers.arguments import real_number
 
-__all__ = ["Group", "Rates", "check_rate", "real_number"]
+__all__ = ["Group", "Rates", "check_rate"]
 
 Group: TypeAlias = dict[str, Any]
 """One of torch's parameter groups."""
-
-
-def real_number(argument: str, value: Any, example: float) -> float:
-    """`value` as a finite float of 0 or more; anything else raises and names `argument`."""
-    fits = f"give a finite number of 0 or more, such as {example}."
-    # A number as text would be guessed at; True is an int to Python but no rate to anyone.
-    if isinstance(value, (str, bytes, bool)) or value is None:
-        raise ArgumentTypeError(f"{argument}={value!r} is a {type(value).__name__}: {fits}")
-    try:
-        number = float(value)
-    except (TypeError, ValueError, RuntimeError):
-        raise ArgumentTypeError(
-            f"{argument}={value!r} is a {type(value).__name__}: {fits}"
-        ) from None
-    if not math.isfinite(number) or number < 0:
-        raise ArgumentError(f"{argument}={value!r} does not fit: {fits}")
-    return number
 
 
 def check_rate(value: Any, argument: str = "lr") -> float:
@@ -72,6 +56,16 @@ class Rates:
         divisor = 1.0 + self._decay * iterations
         for group, rate in zip(groups, self._undecayed, strict=True):
             _assign(group, rate / divisor)
+
+    @contextmanager
+    def undecayed(self, groups: list[Group]) -> Generator[None]:
+        """Within it the groups hold the rates before decay; what is set there is taken over."""
+        if not self._decay:
+            yield
+            return
+        self.write(groups, self._undecayed)
+        yield
+        self._undecayed = [float(group["lr"]) for group in groups]
 
     @staticmethod
     def _proportions(rates: list[float]) -> list[float] | None:

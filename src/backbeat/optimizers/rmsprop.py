@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from backbeat.optimizers.arguments import real_number, small_number
 from backbeat.optimizers.groups import tensors_of
-from backbeat.optimizers.keras_state import KerasState, Slot, StoredWeight
+from backbeat.optimizers.keras_state import KerasState, StoredWeight
 from backbeat.optimizers.kernels import list_form
 from backbeat.optimizers.optimizer import Optimizer
-from backbeat.optimizers.rates import real_number
-from backbeat.optimizers.slots import read_slot, write_slot
+from backbeat.optimizers.slots import torch_slot
 
 __all__ = ["RMSprop"]
 
@@ -39,19 +38,14 @@ class RMSprop(Optimizer):
     ) -> None:
         super().__init__(learning_rate, lr=lr, decay=decay, clipnorm=clipnorm, clipvalue=clipvalue)
         self.rho = real_number("rho", rho, 0.9)
-        self.epsilon = 1e-7 if epsilon is None else real_number("epsilon", epsilon, 1e-7)
+        self.epsilon = small_number(epsilon)
 
     def build(self, parameters: list[Any], lr: float) -> torch.optim.Optimizer:
         form: dict[str, Any] = list_form(tensors_of(parameters), one_by_one_up_to=4)
         return torch.optim.RMSprop(parameters, lr=lr, alpha=self.rho, eps=self.epsilon, **form)
 
     def keras_state(self, weights: Sequence[StoredWeight]) -> KerasState:
-        bound = self.torch
-        accumulator = Slot(
-            "accumulator",
-            partial(read_slot, bound, "square_avg"),
-            partial(write_slot, bound, "square_avg"),
-        )
+        accumulator = torch_slot(self.torch, "accumulator", "square_avg")
         return KerasState("RMSprop", [accumulator], weights, self._start_state)
 
     def _start_state(self, parameter: Tensor, iterations: int) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
+from backbeat.optimizers.arguments import real_number
 from backbeat.optimizers.groups import tensors_of
 from backbeat.optimizers.keras_state import KerasState, Slot, StoredWeight
 from backbeat.optimizers.kernels import one_kernel_form
 from backbeat.optimizers.optimizer import Optimizer
-from backbeat.optimizers.rates import real_number
 from backbeat.optimizers.velocity import Velocity
 
 __all__ = ["SGD"]

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from backbeat.errors import ArgumentError, DataError
 from backbeat.optimizers.groups import tensors_of
-from backbeat.optimizers.keras_state import KerasState, Slot, StoredWeight
+from backbeat.optimizers.keras_state import KerasState, StoredWeight
 from backbeat.optimizers.optimizer import Optimizer
 from backbeat.optimizers.rates import Rates
-from backbeat.optimizers.slots import read_slot, write_slot
+from backbeat.optimizers.slots import torch_slot
 
 __all__ = ["TorchOptimizer"]
 
@@ -110,10 +110,7 @@ class TorchOptimizer(Optimizer):
 
     def _state_of(self, names: list[str], weights: Sequence[StoredWeight]) -> KerasState:
         bound = self.torch
-        slots = [
-            Slot(name, partial(read_slot, bound, name), partial(write_slot, bound, name))
-            for name in names
-        ]
+        slots = [torch_slot(bound, name, name) for name in names]
         return KerasState(
             type(bound).__name__, slots, weights, partial(self._start_state, tuple(names))
         )

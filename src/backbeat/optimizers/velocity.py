@@ -51,13 +51,18 @@ class Velocity:
     def read(self, parameter: Tensor) -> Tensor | None:
         """Keras' velocity of `parameter`, or None before the first step."""
         buffer = self._optimizer.state[parameter].get("momentum_buffer")
-        return None if buffer is None or not self.units else buffer * -self._unit(parameter)
+        if buffer is None or not self.units:
+            return None
+        # In double precision the way to the velocity and back is exact.
+        return buffer.double() * -self._unit(parameter)
 
     def write(self, parameter: Tensor, velocity: Tensor) -> None:
         """Set Keras' velocity of `parameter`."""
         if not self.units:
             self._begin(self._optimizer.param_groups)
-        self._optimizer.state[parameter]["momentum_buffer"] = velocity / -self._unit(parameter)
+        self._optimizer.state[parameter]["momentum_buffer"] = (
+            velocity.double() / -self._unit(parameter)
+        ).to(parameter.dtype)
 
     def _begin(self, groups: list[Group]) -> None:
         """Start from velocity 0 for every parameter, as Keras does.
