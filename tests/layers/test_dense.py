@@ -173,7 +173,7 @@ def test_output_shape() -> None:
         ({"units": 0}, ArgumentError, "units must be at least 1; got 0"),
         ({"units": 1, "activation": "rellu"}, UnknownNameError, "did you mean 'relu'"),
         ({"units": 1, "kernel_initializer": "glorot"}, UnknownNameError, "did you mean 'glorot_"),
-        ({"units": 1, "kernel_regularizer": "l2"}, ArgumentError, "kernel_regularizer='l2' is not"),
+        ({"units": 1, "kernel_regularizer": "l3"}, UnknownNameError, "regularizer 'l3' is not"),
         ({"units": 1, "bias_constraint": "x"}, ArgumentError, "bias_constraint='x' is not avail"),
     ],
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from numbers import Real
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 import torch
 
@@ -14,18 +15,34 @@ from backbeat.layers.naming import snake_case, unique_name
 from backbeat.registry import nearest
 
 __all__ = [
+    "LayerArguments",
     "Shape",
     "check_none",
+    "choice",
     "dtype_name",
     "first_shape",
     "fraction",
     "layer_name",
+    "number",
+    "positive",
     "shape_of",
     "to_dtype",
     "whole_number",
 ]
 
 Shape = tuple[int | None, ...]
+
+
+class LayerArguments(TypedDict, total=False):
+    """The keywords that every layer takes; `Layer` says what they mean."""
+
+    name: str | None
+    trainable: bool
+    dtype: str | torch.dtype | None
+    input_shape: Sequence[int | None] | None
+    input_dim: int | None
+    batch_input_shape: Sequence[int | None] | None
+    weights: Sequence[Any] | None
 
 
 def whole_number(owner: str, name: str, value: Any, *, minimum: int = 1) -> int:
@@ -56,6 +73,32 @@ def fraction(owner: str, name: str, value: Any) -> float:
     return float(value)
 
 
+def number(owner: str, name: str, value: Any) -> float:
+    """`value` as a finite number."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise ArgumentTypeError(
+            f"{owner}: {name} is a finite number; got {value!r} ({type(value).__name__})."
+        )
+    return float(value)
+
+
+def positive(owner: str, name: str, value: Any) -> float:
+    """`value` as a number above 0."""
+    if number(owner, name, value) <= 0.0:
+        raise ArgumentError(f"{owner}: {name} must be above 0; got {value!r}.")
+    return float(value)
+
+
+def choice(owner: str, name: str, value: Any, known: Sequence[str]) -> str:
+    """`value` as one of `known`, whose letters are small."""
+    chosen = value.lower() if isinstance(value, str) else None
+    if chosen is None or chosen not in known:
+        *others, last = map(repr, known)
+        names = f"{', '.join(others)} or {last}"
+        raise ArgumentError(f"{owner}: {name} is {names}; got {value!r}.")
+    return chosen
+
+
 def shape_of(owner: str, name: str, value: Any) -> Shape:
     """`value` as a shape, whose open sizes are None."""
     if isinstance(value, str) or not isinstance(value, Iterable):
@@ -71,13 +114,12 @@ def shape_of(owner: str, name: str, value: Any) -> Shape:
 
 
 def check_none(owner: str, **arguments: Any) -> None:
-    """Refuse regularizers and constraints, which do not exist yet."""
+    """Refuse constraints, which do not exist yet."""
     for name, value in arguments.items():
         if value is not None:
             raise ArgumentError(
-                f"{owner}: {name}={value!r} is not available yet: backbeat has no regularizers "
-                "and constraints so far. Leave it out; for L2 give a torch optimizer with "
-                "weight_decay, or add the penalty to your loss."
+                f"{owner}: {name}={value!r} is not available yet: backbeat has no constraints so "
+                "far. Leave it out, and clip the weights in a callback's on_train_batch_end."
             )
 
 

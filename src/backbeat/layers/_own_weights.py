@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import cast
 
 from torch import Tensor, nn
 
 from backbeat.errors import ArgumentError
 from backbeat.layers.keras_layout import KerasWeight
+from backbeat.regularizers import Penalty
 
 __all__ = ["OwnWeights"]
 
@@ -20,6 +22,7 @@ class _Entry:
     trainable: bool
     tensor: nn.Parameter | None
     """The weight itself, only until its attribute is known."""
+    regularizer: Penalty | None
     attribute: str = ""
 
 
@@ -33,21 +36,34 @@ class OwnWeights:
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
 
-    def add(
-        self, name: str, weight: nn.Parameter, *, axes: tuple[int, ...] | None, trainable: bool
-    ) -> None:
+    def add(self, weight: KerasWeight, regularizer: Penalty | None) -> None:
         """Remember a weight. Raises ArgumentError if there is one of that name."""
+        name, parameter = weight.name, cast(nn.Parameter, weight.tensor)
         if any(entry.name == name for entry in self._entries):
             raise ArgumentError(
                 f"a weight {name!r} exists already in this layer; give each weight its own name."
             )
-        self._entries.append(_Entry(name, axes, trainable, weight))
+        entry = _Entry(name, weight.axes, weight.trainable, parameter, regularizer)
+        self._entries.append(entry)
 
     def listed(self, layer: nn.Module) -> list[KerasWeight]:
         """The weights as they are now."""
         return [
             KerasWeight(entry.name, _tensor(layer, entry), entry.axes, entry.trainable)
             for entry in self._entries
+        ]
+
+    @property
+    def regularized(self) -> bool:
+        """Whether a weight has a regularizer."""
+        return any(entry.regularizer is not None for entry in self._entries)
+
+    def penalties(self, layer: nn.Module) -> list[Tensor]:
+        """The penalty for each weight that learns and has a regularizer."""
+        return [
+            entry.regularizer(_as_keras(_tensor(layer, entry), entry.axes))
+            for entry in self._entries
+            if entry.regularizer is not None and _tensor(layer, entry).requires_grad
         ]
 
     def settle(self, layer: nn.Module) -> None:
@@ -61,6 +77,11 @@ class OwnWeights:
 def _tensor(layer: nn.Module, entry: _Entry) -> Tensor:
     """The live weight."""
     return getattr(layer, entry.attribute) if entry.tensor is None else entry.tensor
+
+
+def _as_keras(weight: Tensor, axes: tuple[int, ...] | None) -> Tensor:
+    """The view of `weight` in Keras' orientation, for which its regularizer was written."""
+    return weight if axes is None else weight.permute(axes)
 
 
 def _assigned(layer: nn.Module, weight: nn.Parameter) -> str | None:

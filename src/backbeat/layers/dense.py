@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from backbeat import activations, initializers
+from backbeat import activations, initializers, regularizers
 from backbeat.errors import ArgumentError, DataError
 from backbeat.layers._arguments import Shape, check_none, whole_number
 from backbeat.layers._inputs import as_type_of
@@ -21,8 +21,8 @@ __all__ = ["Dense"]
 class Dense(Layer):
     """`activation(inputs @ kernel + bias)`, on the last axis of inputs of any rank.
 
-    Args are those of Keras 2.3. `activation` and the initializers are names, functions or objects.
-    Regularizers and constraints do not exist yet: anything but None is refused.
+    Args are those of Keras 2.3. `activation`, the initializers and the regularizers are names,
+    functions or objects. Constraints do not exist yet: anything but None is refused.
 
     >>> Dense(4, activation="relu")(torch.ones(2, 3)).shape
     torch.Size([2, 4])
@@ -38,9 +38,9 @@ class Dense(Layer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
-        kernel_regularizer: None = None,
-        bias_regularizer: None = None,
-        activity_regularizer: None = None,
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
         kernel_constraint: None = None,
         bias_constraint: None = None,
         *,
@@ -67,14 +67,10 @@ class Dense(Layer):
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
-        check_none(
-            owner,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        check_none(owner, kernel_constraint=kernel_constraint, bias_constraint=bias_constraint)
         self.weight: Tensor
         self.bias: Tensor | None
 
@@ -89,10 +85,16 @@ class Dense(Layer):
         kind = self.dtype or torch.get_default_dtype()
         kernel = self.kernel_initializer((width, self.units), dtype=kind)
         # Held as torch holds it: on a CPU much faster than a product with the Keras kernel.
-        self.weight = self._keep("kernel", kernel.t().contiguous(), axes=(1, 0))
+        self.weight = self._keep(
+            "kernel",
+            kernel.t().contiguous(),
+            axes=(1, 0),
+            regularizer=self.kernel_regularizer,
+        )
         self.bias = None
         if self.use_bias:
-            self.bias = self._keep("bias", self.bias_initializer((self.units,), dtype=kind))
+            start = self.bias_initializer((self.units,), dtype=kind)
+            self.bias = self._keep("bias", start, regularizer=self.bias_regularizer)
 
     def call(self, inputs: Tensor) -> Tensor:
         """(batch, …, features) → (batch, …, units)."""
@@ -103,6 +105,8 @@ class Dense(Layer):
             outputs = linear(inputs, weight, self.bias)
         except RuntimeError as error:
             raise self._explained(inputs, error) from error
+        if self.activity_regularizer is not None:
+            self._watch(self.activity_regularizer, self.activation(outputs))
         return outputs if self.skip_activation else self.activation(outputs)
 
     def _explained(self, inputs: Tensor, error: RuntimeError) -> Exception:
@@ -133,9 +137,9 @@ class Dense(Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": initializers.serialize(self.kernel_initializer),
             "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": None,
-            "bias_regularizer": None,
-            "activity_regularizer": None,
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             "kernel_constraint": None,
             "bias_constraint": None,
         }

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding
 
-from backbeat import initializers
+from backbeat import initializers, regularizers
 from backbeat.errors import ArgumentError, DataError
 from backbeat.layers._arguments import Shape, check_none, shape_of, whole_number
 from backbeat.layers.layer import Layer
@@ -22,7 +22,7 @@ class Embedding(Layer):
 
     `input_length` is the length of the input sequences where it is fixed, or one length per axis.
     `mask_zero=True` is refused: masking does not exist yet, and ignoring it would change what the
-    model computes. Regularizers and constraints likewise.
+    model computes. Constraints likewise.
 
     >>> Embedding(10, 3)(torch.tensor([[1, 2], [3, 3]])).shape
     torch.Size([2, 2, 3])
@@ -33,8 +33,8 @@ class Embedding(Layer):
         input_dim: int,
         output_dim: int,
         embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: None = None,
-        activity_regularizer: None = None,
+        embeddings_regularizer: Any = None,
+        activity_regularizer: Any = None,
         embeddings_constraint: None = None,
         mask_zero: bool = False,
         input_length: int | Sequence[int | None] | None = None,
@@ -62,12 +62,9 @@ class Embedding(Layer):
         self.output_dim = whole_number(owner, "output_dim", output_dim)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.input_length = input_length
-        check_none(
-            owner,
-            embeddings_regularizer=embeddings_regularizer,
-            activity_regularizer=activity_regularizer,
-            embeddings_constraint=embeddings_constraint,
-        )
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        check_none(owner, embeddings_constraint=embeddings_constraint)
         if mask_zero:
             raise ArgumentError(
                 f"{owner}: mask_zero=True is not available yet: no layer of backbeat reads masks. "
@@ -80,20 +77,23 @@ class Embedding(Layer):
         """Create the table."""
         kind = self.dtype or torch.get_default_dtype()
         table = self.embeddings_initializer((self.input_dim, self.output_dim), dtype=kind)
-        self.weight = self._keep("embeddings", table)
+        self.weight = self._keep("embeddings", table, regularizer=self.embeddings_regularizer)
 
     def call(self, inputs: Tensor) -> Tensor:
         """(batch, …) whole numbers → (batch, …, output_dim)."""
         if inputs.dtype not in (torch.int64, torch.int32):
             inputs = inputs.long()
         try:
-            return embedding(inputs, self.weight)
+            outputs = embedding(inputs, self.weight)
         except IndexError:
             raise DataError(
                 f"{self.name!r} has vectors for 0 to {self.input_dim - 1}; the inputs hold "
                 f"{int(inputs.min())} to {int(inputs.max())}. Give it a larger input_dim, or "
                 "renumber the inputs."
             ) from None
+        if self.activity_regularizer is not None:
+            self._watch(self.activity_regularizer, outputs)
+        return outputs
 
     @property
     def embeddings(self) -> Tensor:
@@ -112,8 +112,8 @@ class Embedding(Layer):
             "input_dim": self.input_dim,
             "output_dim": self.output_dim,
             "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
-            "embeddings_regularizer": None,
-            "activity_regularizer": None,
+            "embeddings_regularizer": regularizers.serialize(self.embeddings_regularizer),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             "embeddings_constraint": None,
             "mask_zero": False,
             "input_length": list(length) if isinstance(length, Sequence) else length,

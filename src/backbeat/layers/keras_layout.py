@@ -108,8 +108,7 @@ def layer_weights(name: str, module: nn.Module) -> LayerWeights:
 def _inner(module: nn.Module, path: str, arrays: dict[str, Array]) -> tuple[LayerWeights, ...]:
     """The layers of a model within a model, with those of `arrays` that are theirs."""
     layers: list[LayerWeights] = []
-    for attribute, child in module.named_children() if _is_model(module) else ():
-        name = getattr(child, "name", attribute)
+    for name, child in _named_children(module) if _is_model(module) else ():
         below_it = f"{path}{name}/"
         names = [below_it + weight.name for weight in keras_weights(child)]
         # A tensor that is shared was listed where it came first.
@@ -181,11 +180,20 @@ def others(module: nn.Module, covered: set[int]) -> list[KerasWeight]:
     return weights
 
 
+def _named_children(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The modules in `module` by their own names; a name that is taken gives way to torch's."""
+    taken: set[str] = set()
+    for attribute, child in module.named_children():
+        own = str(getattr(child, "name", attribute))
+        name = attribute if own in taken else own
+        taken.add(name)
+        yield name, child
+
+
 def below(module: nn.Module) -> list[KerasWeight]:
     """The weights of the modules in `module`, each name with its layer's before it."""
     weights: list[KerasWeight] = []
-    for attribute, child in module.named_children():
-        name = getattr(child, "name", attribute)
+    for name, child in _named_children(module):
         inner = keras_weights(child)
         weights.extend(replace(weight, name=f"{name}/{weight.name}") for weight in inner)
     return weights

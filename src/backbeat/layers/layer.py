@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backbeat import initializers
+from backbeat import initializers, regularizers
 from backbeat.errors import ArgumentError, ArgumentTypeError, StateError
 from backbeat.layers._arguments import (
     Shape,
@@ -20,16 +19,17 @@ from backbeat.layers._arguments import (
     to_dtype,
     whole_number,
 )
+from backbeat.layers._building import finishing
+from backbeat.layers._configurations import arguments_in
 from backbeat.layers._inputs import weight_dtype
-from backbeat.layers._own_weights import OwnWeights
+from backbeat.layers._regularized import Regularized
 from backbeat.layers.keras_layout import KerasWeight, below, keras_weights, others
-from backbeat.layers.symbol import SymbolicCall
 from backbeat.tensors import first_leaf, map_leaves
 
 __all__ = ["Layer", "Shape"]
 
 
-class Layer(SymbolicCall):
+class Layer(Regularized):
     """The base of every layer: create weights in `build`, use them in `call`.
 
     `input_shape` (without the batch axis), `batch_input_shape` (with it) or `input_dim` matter on
@@ -64,7 +64,6 @@ class Layer(SymbolicCall):
         self.batch_input_shape = first_shape(owner, input_shape, input_dim, batch_input_shape)
         self.built = False
         self._trainable = bool(trainable)
-        self._own = OwnWeights()
         self._device: torch.device | None = None
         self._start_values = weights
         self._being_built = False
@@ -73,7 +72,7 @@ class Layer(SymbolicCall):
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         if "build" in cls.__dict__:
-            cls.build = cast(Any, _finishing(cls.__dict__["build"]))
+            cls.build = cast(Any, finishing(cls.__dict__["build"]))
 
     # To be overridden
 
@@ -109,8 +108,8 @@ class Layer(SymbolicCall):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:
-        """The layer that `get_config` described, without its weights."""
-        return cls(**config)
+        """The layer that `get_config`, or Keras, described, without its weights."""
+        return cls(**arguments_in(cls, config))
 
     # Weights
 
@@ -121,17 +120,21 @@ class Layer(SymbolicCall):
         initializer: Any = "glorot_uniform",
         trainable: bool = True,
         dtype: str | torch.dtype | None = None,
+        *,
+        regularizer: Any = None,
     ) -> nn.Parameter:
         """Create a weight; one that is not `trainable` gets no gradient.
 
-        `shape` and the values are in Keras' orientation and stay so.
+        `shape` and the values are in Keras' orientation and stay so. What `regularizer` makes of
+        the weight is added to the loss.
         """
         kind = to_dtype(type(self).__name__, dtype) or self.dtype or torch.get_default_dtype()
         sizes = [
             whole_number(self.name, "each size of a weight", size, minimum=0) for size in shape
         ]
         values = initializers.get(initializer)(sizes, dtype=kind)
-        return self._keep(name, values, trainable=trainable)
+        penalty = regularizers.get(regularizer)
+        return self._keep(name, values, trainable=trainable, regularizer=penalty)
 
     def _keep(
         self,
@@ -140,11 +143,13 @@ class Layer(SymbolicCall):
         *,
         axes: tuple[int, ...] | None = None,
         trainable: bool = True,
+        regularizer: regularizers.Penalty | None = None,
     ) -> nn.Parameter:
         """Register `values`, in torch's orientation, as the weight `name`."""
         learns = trainable and self._trainable
         parameter = nn.Parameter(values.to(self._device), requires_grad=learns)
-        self._own.add(name, parameter, axes=axes, trainable=trainable)
+        weight = KerasWeight(name, parameter, axes, trainable)
+        self._own.add(weight, regularizer)
         return parameter
 
     def keras_weights(self) -> list[KerasWeight]:
@@ -245,20 +250,3 @@ class Layer(SymbolicCall):
     def extra_repr(self) -> str:
         """The name."""
         return repr(self.name)
-
-
-def _finishing(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
-    """`build`, after whose outermost call the layer counts as built."""
-
-    @functools.wraps(build)
-    def finished(layer: Any, input_shape: Any) -> None:
-        outermost = not layer._being_built
-        layer._being_built = True
-        try:
-            build(layer, input_shape)
-        finally:
-            layer._being_built = not outermost
-        if outermost:
-            layer._get_ready()
-
-    return finished

@@ -16,15 +16,18 @@ __all__ = ["Node", "Symbol", "SymbolicCall", "new_input"]
 Shape = tuple[int | None, ...]
 
 # An axis of unknown length is tried at two lengths; where an output differs, it is unknown too.
-_BATCH, _TRIED = 2, (16, 17)
+# They lie so far apart that they still differ after several poolings.
+_BATCH, _TRIED = 2, (32, 64)
 
 
 class Node:
     """One call of a layer on symbols."""
 
-    def __init__(self, layer: nn.Module, inputs: Any, keywords: Mapping[str, Any]) -> None:
+    def __init__(self, layer: nn.Module, args: Sequence[Any], keywords: Mapping[str, Any]) -> None:
         self.layer = layer
-        self.inputs = inputs
+        self.spread = len(args) > 1
+        """Whether the layer was given several arguments, rather than one that may be a list."""
+        self.inputs = list(args) if self.spread else args[0]
         """A Symbol, or a tree of them, as the layer was given it; None for an input."""
         self.keywords = dict(keywords)
         self.outputs: Any = None
@@ -55,6 +58,15 @@ class Symbol:
         """The name of the layer that gives it."""
         return str(getattr(self.node.layer, "name", type(self.node.layer).__name__))
 
+    def _refuse(self, *_: Any) -> Any:
+        raise ArgumentTypeError(
+            f"{self!r} has no values yet to compute with or to index. Use a layer, such as "
+            "Add()([a, b]), or Lambda(lambda x: 2 * x)(a)."
+        )
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = _refuse
+    __rtruediv__ = __matmul__ = __pow__ = __neg__ = __getitem__ = _refuse
+
     def __repr__(self) -> str:
         return f"<Symbol {self.name!r}, shape {self.shape}>"
 
@@ -77,7 +89,8 @@ def new_input(layer: nn.Module, shape: Shape, dtype: torch.dtype) -> Symbol:
         torch.zeros([_BATCH, *(size or length for size in shape[1:])], dtype=dtype)
         for length in tried
     ]
-    node = Node(layer, None, {})
+    layer.__dict__["built"] = True  # it has nothing to build
+    node = Node(layer, [None], {})
     node.outputs = Symbol(node, 0, probes)
     return node.outputs
 
@@ -88,7 +101,9 @@ class SymbolicCall(nn.Module):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute on tensors, draw on symbols."""
         if args and type(args[0]) is not Tensor and _holds_symbol(args):
-            return _draw(self, args[0] if len(args) == 1 else list(args), kwargs)
+            return _draw(self, args, kwargs)
+        if kwargs and _holds_symbol(kwargs):
+            raise _by_position(self, kwargs)
         return super().__call__(*args, **kwargs)
 
 
@@ -96,18 +111,28 @@ def _holds_symbol(tree: Any) -> bool:
     return any(isinstance(leaf, Symbol) for leaf in leaves(tree))
 
 
-def _draw(layer: nn.Module, inputs: Any, keywords: Mapping[str, Any]) -> Any:
+def _by_position(layer: nn.Module, keywords: Mapping[str, Any]) -> ArgumentTypeError:
+    names = [name for name, value in keywords.items() if _holds_symbol(value)]
+    return ArgumentTypeError(
+        f"{getattr(layer, 'name', layer)!r} was given a symbol as {names[0]}=. Pass symbols by "
+        "position; what is passed by name must be known while the model is drawn."
+    )
+
+
+def _draw(layer: nn.Module, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """Call `layer` on zeros of every tried length, to build it and to learn its output shapes."""
-    given = list(leaves(inputs))
+    if _holds_symbol(keywords):
+        raise _by_position(layer, keywords)
+    given = list(leaves(args))
     strangers = [each for each in given if not isinstance(each, Symbol)]
     if strangers:
         raise ArgumentTypeError(
             f"{getattr(layer, 'name', layer)!r} was called on symbols and on "
             f"{type(strangers[0]).__name__} together; make an Input of it."
         )
-    node = Node(layer, inputs, keywords)
+    node = Node(layer, args, keywords)
     tries = max(len(symbol.probes) for symbol in given)
-    results = [_computed(layer, inputs, keywords, number) for number in range(tries)]
+    results = [_computed(layer, args, keywords, number) for number in range(tries)]
     columns = iter(zip(*(list(leaves(result)) for result in results), strict=True))
     positions = iter(range(len(list(leaves(results[0])))))
     node.outputs = map_leaves(
@@ -116,14 +141,18 @@ def _draw(layer: nn.Module, inputs: Any, keywords: Mapping[str, Any]) -> Any:
     return node.outputs
 
 
-def _computed(layer: nn.Module, inputs: Any, keywords: Mapping[str, Any], number: int) -> Any:
+def _computed(
+    layer: nn.Module, args: Sequence[Any], keywords: Mapping[str, Any], number: int
+) -> Any:
     """The outputs of `layer` on the probes of one length, in inference mode."""
-    probes = map_leaves(lambda symbol: symbol.probes[min(number, len(symbol.probes) - 1)], inputs)
+    probes = map_leaves(
+        lambda symbol: symbol.probes[min(number, len(symbol.probes) - 1)], list(args)
+    )
     modes = [(module, module.training) for module in layer.modules()]
     layer.eval()
     try:
         with torch.no_grad():
-            return nn.Module.__call__(layer, probes, **keywords)
+            return nn.Module.__call__(layer, *probes, **keywords)
     finally:
         for module, mode in modes:
             module.training = mode
