@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 import numpy as np
 import torch
 
-__all__ = ["first_leaf", "leaves", "map_leaves", "to_numpy", "to_tensor"]
+__all__ = [
+    "first_leaf",
+    "is_record",
+    "leaves",
+    "map_leaves",
+    "record_fields",
+    "to_numpy",
+    "to_tensor",
+]
 
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
@@ -39,7 +48,7 @@ def _supported(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def map_leaves(change: Callable[[Any], Any], tree: Any) -> Any:
-    """The same lists, tuples and dicts, with `change` applied to everything else in them."""
+    """The same lists, tuples, dicts and dataclasses, with `change` applied to all else."""
     if isinstance(tree, Mapping):
         pairs = cast(Mapping[Any, Any], tree)
         return {name: map_leaves(change, part) for name, part in pairs.items()}
@@ -49,19 +58,35 @@ def map_leaves(change: Callable[[Any], Any], tree: Any) -> Any:
         if hasattr(sequence, "_fields"):
             return type(sequence)(*parts)
         return tuple(parts) if isinstance(sequence, tuple) else parts
+    if is_record(tree):
+        fields = {name: map_leaves(change, part) for name, part in record_fields(tree)}
+        return dataclasses.replace(tree, **fields)
     return change(tree)
 
 
 def leaves(tree: Any) -> Iterator[Any]:
-    """Everything in `tree` that is no list, tuple or dict, in order; None is left out."""
+    """Everything in `tree` that holds nothing else, in order; None is left out."""
     if isinstance(tree, Mapping):
         for part in cast(Mapping[Any, Any], tree).values():
             yield from leaves(part)
     elif isinstance(tree, (list, tuple)):
         for part in cast(list[Any], tree):
             yield from leaves(part)
+    elif is_record(tree):
+        for _, part in record_fields(tree):
+            yield from leaves(part)
     elif tree is not None:
         yield tree
+
+
+def is_record(thing: Any) -> bool:
+    """Whether `thing` is an instance of a dataclass."""
+    return dataclasses.is_dataclass(thing) and not isinstance(thing, type)
+
+
+def record_fields(record: Any) -> list[tuple[str, Any]]:
+    """The names and values of the fields of a dataclass instance."""
+    return [(field.name, getattr(record, field.name)) for field in dataclasses.fields(record)]
 
 
 def first_leaf(tree: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from backbeat.errors import ArgumentError
 from backbeat.files import PathLike
+from backbeat.files.places import resolve
 
 __all__ = [
     "Array",
@@ -119,11 +120,13 @@ def array_bytes(array: Array) -> memoryview:
 def format_of(path: PathLike) -> Format:
     """The format that the suffix of `path` names.
 
-    Raises ArgumentError for any other suffix, saying which ones there are.
+    Raises ArgumentError for any other suffix, saying which ones there are, ArgumentTypeError for
+    what is no path at all.
 
     >>> format_of("best.h5"), format_of("best.weights.h5")
     ('hdf5', 'weights.h5')
     """
+    resolve(path)
     name = Path(path).name.lower()
     if name.endswith(".weights.h5"):
         return "weights.h5"

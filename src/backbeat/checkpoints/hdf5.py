@@ -74,7 +74,9 @@ def read_weights(path: PathLike) -> SavedWeights:
     """
     tree, verified = read_tree(path)
     target = existing_file(path)
-    if "layers" in tree.groups or ("vars" in tree.groups and not tree.attributes):
+    # A layer of the older layout may be called "layers", as may anything else.
+    newer = "layers" in tree.groups or ("vars" in tree.groups and not tree.attributes)
+    if newer and not keras2.lists_layers(tree):
         return keras3.saved_weights(target, tree, verified=verified)
     try:
         return keras2.saved_weights(target, tree, verified=verified)

@@ -12,7 +12,7 @@ from backbeat.checkpoints.reading import corrupt
 from backbeat.checkpoints.tree import Tree
 from backbeat.errors import ArgumentError
 
-__all__ = ["model_tree", "saved_weights", "weights_tree"]
+__all__ = ["lists_layers", "model_tree", "saved_weights", "weights_tree"]
 
 _TOP_LEVEL = "top_level_model_weights"
 
@@ -60,11 +60,14 @@ def _put_weights(group: Tree, weights: Sequence[NamedArray]) -> None:
 
 def saved_weights(path: Path, tree: Tree, *, verified: bool) -> SavedWeights:
     """What a file in this layout holds, whole models and Keras 3's older files included."""
-    weights = tree.groups.get("model_weights", tree)
-    if weights is tree and get_names(tree.attributes, "layer_names") is None:
+    # Where the layers are listed, groups of these names are layers.
+    alone = lists_layers(tree)
+    weights = tree if alone else tree.groups.get("model_weights", tree)
+    if weights is tree and not alone:
         raise corrupt(path, "a checkpoint", "it lists no layers; Keras or backbeat would have")
-    top_level = weights.groups.get(_TOP_LEVEL)
-    optimizer = tree.groups.get("optimizer_weights")
+    named = get_names(weights.attributes, "layer_names") or ()
+    top_level = None if _TOP_LEVEL in named else weights.groups.get(_TOP_LEVEL)
+    optimizer = None if alone else tree.groups.get("optimizer_weights")
     return SavedWeights(
         path=path,
         layout="keras2",
@@ -77,6 +80,11 @@ def saved_weights(path: Path, tree: Tree, *, verified: bool) -> SavedWeights:
         training_config=_text(tree, "training_config"),
         optimizer_weights=_weights(path, "optimizer_weights", optimizer) if optimizer else None,
     )
+
+
+def lists_layers(tree: Tree) -> bool:
+    """Whether `tree` has this layout's list of layers."""
+    return get_names(tree.attributes, "layer_names") is not None
 
 
 def _layers(path: Path, tree: Tree) -> Iterable[LayerWeights]:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 
+from backbeat.tensors import first_leaf, is_record
+
 __all__ = ["Batch", "Source", "size_of"]
 
 
@@ -82,6 +84,8 @@ def size_of(batch: Any) -> int:
         return size_of(next(iter(cast(Mapping[Any, Any], batch).values()), None))
     if isinstance(batch, (list, tuple)):
         return _size_of_sequence(cast(list[Any] | tuple[Any, ...], batch))
+    if is_record(batch):
+        return size_of(first_leaf(batch))
     return _length(batch)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from numbers import Number
 from typing import Any, cast
@@ -14,7 +15,7 @@ from backbeat.data.batches import Batch, size_of
 from backbeat.data.class_weights import ClassWeight, class_weights_of, one_weight_each
 from backbeat.data.place import Mover, Place, Role
 from backbeat.errors import DataError
-from backbeat.tensors import map_leaves
+from backbeat.tensors import is_record, map_leaves, record_fields
 
 __all__ = ["Unpacker", "parts_of"]
 
@@ -113,6 +114,10 @@ class _Caster:
     def _leaf(self, leaf: Any, name: str) -> Any:
         if isinstance(leaf, (str, bytes)):
             return leaf
+        if is_record(leaf):
+            fields = record_fields(leaf)
+            moved = {key: self.tree(part, f"{name}.{key}") for key, part in fields}
+            return dataclasses.replace(leaf, **moved)
         if isinstance(leaf, Number) or (is_array(leaf) and np.ndim(leaf) == 0):
             return self(torch.as_tensor(leaf))
         if is_array(leaf):

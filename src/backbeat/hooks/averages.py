@@ -54,6 +54,10 @@ class Averages(Mapping[str, Any]):
         totals = self._totals
         if name in self.stateful:
             totals[name] = value
+        elif isinstance(weight, (int, float)) and weight == 0:
+            # The mean of no weight at all is nan, which would spoil the mean of the others.
+            totals.setdefault(name, 0.0)
+            self._weights.setdefault(name, 0)
         elif name in totals:
             totals[name] = totals[name] + value * weight
             self._weights[name] = self._weights[name] + weight

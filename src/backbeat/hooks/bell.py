@@ -69,8 +69,10 @@ class Bell:
 
     def ring_for(self, callback: Any, *args: Any) -> None:
         """Ring the moment on `callback` alone."""
-        if callback in self._owners:
-            self._call(self._owners.index(callback), args)
+        for position, owner in enumerate(self._owners):
+            if owner is callback:  # not by ==, which dataclasses define
+                self._call(position, args)
+                return
 
     def ring_all(self, *args: Any) -> list[BaseException]:
         """Ring the moment on everybody, whatever some of them raise; returns what they raised."""

@@ -7,8 +7,16 @@ from collections.abc import Container
 from typing import Any, cast
 
 from backbeat.errors import ArgumentError, ArgumentTypeError
+from backbeat.training.step import StepSettings
 
-__all__ = ["fraction", "verbosity", "whole_number", "whole_numbers"]
+__all__ = [
+    "fraction",
+    "optional_number",
+    "step_settings",
+    "verbosity",
+    "whole_number",
+    "whole_numbers",
+]
 
 
 def whole_number(name: str, value: Any, minimum: int) -> int:
@@ -25,6 +33,11 @@ def whole_number(name: str, value: Any, minimum: int) -> int:
     return number
 
 
+def optional_number(name: str, value: Any, minimum: int) -> int | None:
+    """The same for an argument that may be left out."""
+    return None if value is None else whole_number(name, value, minimum)
+
+
 def fraction(name: str, value: Any) -> float:
     """`value` as a float from 0 up to, not including, 1."""
     if isinstance(value, (str, bool)) or not hasattr(value, "__float__"):
@@ -36,6 +49,19 @@ def fraction(name: str, value: Any) -> float:
             f"{name}={value} does not fit; pass a share from 0 up to 1, such as 0.2."
         )
     return float(value)
+
+
+def step_settings(precision: Any, accumulate: Any, jit_compile: Any) -> StepSettings:
+    """The settings of `compile` that say how a batch is computed."""
+    if precision not in (None, "fp32", "bf16"):
+        raise ArgumentError(
+            f"precision={precision!r} does not fit; pass None (as the weights are) or 'bf16'."
+        )
+    return StepSettings(
+        accumulate=whole_number("accumulate", accumulate, 1),
+        precision="bf16" if precision == "bf16" else None,
+        jit_compile=bool(jit_compile),
+    )
 
 
 def verbosity(value: Any) -> int:

@@ -1,120 +1,157 @@
-"""Architecture ↔ config: how layers and Sequential models describe themselves, as Keras does."""
+"""Architecture → config: how layers and Sequential models describe themselves, as Keras does."""
 
 from __future__ import annotations
 
+import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from torch import nn
 
 from backbeat import layers
-from backbeat.errors import ArgumentError
+from backbeat.errors import BackbeatWarning
 from backbeat.layers import Layer
 from backbeat.registry import Registry
 
-__all__ = ["input_shape_in", "layer_from_config", "sequential_config"]
+__all__ = ["KNOWN_LAYERS", "KNOWN_MODELS", "layer_config", "sequential_config", "text_of"]
 
 Config = dict[str, Any]
 Shape = Sequence[int | None]
+Named = Sequence[tuple[str, nn.Module]]
 
-_LAYERS: Registry[Any] = Registry("layer")
+KNOWN_LAYERS: Registry[Any] = Registry("layer")
+"""The classes of our layers by name."""
 for _name in layers.__all__:
     if isinstance(getattr(layers, _name), type):
-        _LAYERS.add(getattr(layers, _name), _name)
+        KNOWN_LAYERS.add(getattr(layers, _name), _name)
+
+KNOWN_MODELS: Registry[Any] = Registry("model")
+"""The classes of models by the names that Keras gives them; each enters itself."""
 
 
-def _describes(kind: str, **fixed: Any) -> Callable[[Any], tuple[str, Config]]:
-    return lambda module: (kind, fixed)
+def _activation(name: str) -> Callable[[Any], tuple[str, Config] | None]:
+    return lambda module: ("Activation", {"activation": name})
+
+
+def _only(
+    fits: Callable[[Any], bool], kind: str, **config: Any
+) -> Callable[[Any], tuple[str, Config] | None]:
+    return lambda module: (kind, config) if fits(module) else None
+
+
+def _embedding(module: nn.Embedding) -> tuple[str, Config] | None:
+    # Keras neither leaves a row out of training nor bounds the rows.
+    if module.padding_idx is not None or module.max_norm is not None:
+        return None
+    return "Embedding", {"input_dim": module.num_embeddings, "output_dim": module.embedding_dim}
 
 
 # torch modules that a layer of Keras describes completely, with the arguments of that layer.
-_TRANSLATED: dict[type[nn.Module], Callable[[Any], tuple[str, Config]]] = {
+_TRANSLATED: dict[type[nn.Module], Callable[[Any], tuple[str, Config] | None]] = {
     nn.Linear: lambda m: ("Dense", {"units": m.out_features, "use_bias": m.bias is not None}),
-    nn.Embedding: lambda m: (
-        "Embedding",
-        {"input_dim": m.num_embeddings, "output_dim": m.embedding_dim},
-    ),
+    nn.Embedding: _embedding,
     nn.Dropout: lambda m: ("Dropout", {"rate": m.p}),
-    nn.Flatten: _describes("Flatten"),
-    nn.Identity: _describes("Activation", activation="linear"),
-    nn.ReLU: _describes("Activation", activation="relu"),
-    nn.SELU: _describes("Activation", activation="selu"),
-    nn.Sigmoid: _describes("Activation", activation="sigmoid"),
-    nn.Softmax: _describes("Activation", activation="softmax"),
-    nn.Softsign: _describes("Activation", activation="softsign"),
-    nn.Tanh: _describes("Activation", activation="tanh"),
+    nn.Flatten: _only(lambda m: (m.start_dim, m.end_dim) == (1, -1), "Flatten"),
+    nn.Identity: _activation("linear"),
+    nn.ELU: _only(lambda m: m.alpha == 1, "Activation", activation="elu"),
+    nn.GELU: _only(lambda m: m.approximate == "none", "Activation", activation="gelu"),
+    nn.ReLU: _activation("relu"),
+    nn.SELU: _activation("selu"),
+    nn.SiLU: _activation("silu"),
+    nn.Sigmoid: _activation("sigmoid"),
+    nn.Softmax: _only(lambda m: m.dim == -1, "Activation", activation="softmax"),
+    nn.Softplus: _only(lambda m: m.beta == 1, "Activation", activation="softplus"),
+    nn.Softsign: _activation("softsign"),
+    nn.Tanh: _activation("tanh"),
 }
 
 
 def sequential_config(
-    name: str, named: Sequence[tuple[str, nn.Module]], input_shape: Shape | None
+    name: str,
+    named: Named,
+    input_shape: Shape | None,
+    output_shapes: Mapping[str, Shape] | None = None,
 ) -> Config | None:
-    """The config of a Sequential of these layers; None if one of them has no counterpart.
+    """The config of a Sequential of these layers; None if Keras could not rebuild it from one.
 
     The input stands in an explicit InputLayer, the one form that both Keras 2 and 3 rebuild from.
     """
-    described = [_layer_config(layer_name, layer) for layer_name, layer in named]
-    if not described or any(each is None for each in described):
+    if not named or _share_weights(named):
         return None
-    if input_shape is not None:
+    described = [layer_config(*each, (output_shapes or {}).get(each[0])) for each in named]
+    if described[0] is None or None in described:
+        return None
+    if input_shape is not None and described[0]["class_name"] != "InputLayer":
         described.insert(0, _input_layer(named[0], input_shape))
     return {"class_name": "Sequential", "config": {"name": name, "layers": described}}
 
 
+def text_of(config: Config | None, what: str, path: Any) -> str | None:
+    """`config` as JSON; None, with a warning, if it holds something that JSON has not."""
+    try:
+        return None if config is None else json.dumps(config)
+    except (TypeError, ValueError) as error:
+        warnings.warn(
+            f"{path} was saved without its {what}, which cannot be written as JSON: {error}. Let "
+            "get_config return plain numbers, texts, lists and dicts.",
+            BackbeatWarning,
+            stacklevel=4,
+        )
+        return None
+
+
+def _share_weights(named: Named) -> bool:
+    """Whether a weight belongs to several layers; a config would make them separate ones."""
+    owned = [id(weight) for _, layer in named for weight in layer.parameters()]
+    return len(owned) > len(set(owned))
+
+
 def _input_layer(first: tuple[str, nn.Module], shape: Shape) -> Config:
     name, layer = first
-    dtype = "int32" if "Embedding" in type(layer).__name__ else "float32"
     config = {
         "batch_input_shape": list(shape),
-        "dtype": dtype,
+        "dtype": "int32" if "Embedding" in type(layer).__name__ else "float32",
         "sparse": False,
         "name": f"{name}_input",
     }
     return {"class_name": "InputLayer", "config": config}
 
 
-def _layer_config(name: str, layer: nn.Module) -> Config | None:
-    nested: Any = getattr(layer, "keras_config", None)
-    if nested is not None:
-        return cast(Config | None, nested())
-    described = layer if isinstance(layer, Layer) else _counterpart(name, layer)
+def layer_config(name: str, layer: nn.Module, output_shape: Shape | None = None) -> Config | None:
+    """`{"class_name", "config"}` of one layer or model within a model; None if Keras has none."""
+    describe: Any = getattr(layer, "keras_config", None)
+    if callable(describe):
+        return cast(Config | None, describe())
+    if type(layer) is nn.Sequential:
+        return sequential_config(name, list(layer.named_children()), None)
+    described: Any = layer
+    if not callable(getattr(layer, "get_config", None)):
+        described = _counterpart(name, layer, output_shape)
     if described is None:
         return None
-    config = described.get_config()
-    config.pop("batch_input_shape", None)
-    return {"class_name": type(described).__name__, "config": config}
+    config = {"name": name, **described.get_config()}
+    if type(layer).__name__ != "InputLayer":
+        config.pop("batch_input_shape", None)
+    return {"class_name": type(described).__name__, "config": config | _live(layer)}
 
 
-def _counterpart(name: str, module: nn.Module) -> Layer | None:
+def _live(layer: nn.Module) -> Config:
+    """What may have changed since the layer was made: the type of its weights, and freezing."""
+    weights = list(layer.parameters())
+    if not weights:
+        return {}
+    learns = any(weight.requires_grad for weight in weights)
+    return {"dtype": str(weights[0].dtype).removeprefix("torch."), "trainable": learns}
+
+
+def _counterpart(name: str, module: nn.Module, output_shape: Shape | None) -> Layer | None:
     """The layer of ours that does what `module` does, without its weights."""
-    if type(module) not in _TRANSLATED:
+    # Over the second axis of two is the same as over the last.
+    if type(module) is nn.Softmax and module.dim == 1 and len(output_shape or ()) == 2:
+        module = nn.Softmax(dim=-1)
+    translated = _TRANSLATED.get(type(module), lambda _: None)(module)
+    if translated is None:
         return None
-    kind, arguments = _TRANSLATED[type(module)](module)
-    return _LAYERS[kind](name=name, **arguments)
-
-
-def input_shape_in(described: Sequence[Mapping[str, Any]]) -> Shape | None:
-    """The input shape, batch axis first, that a list of layer configs begins with."""
-    if not described:
-        return None
-    config = described[0]["config"]
-    shape = config.get("batch_input_shape") or config.get("batch_shape")
-    return None if shape is None else tuple(shape)
-
-
-def layer_from_config(described: Mapping[str, Any], custom: Mapping[str, Any]) -> nn.Module:
-    """The layer that an entry `{"class_name", "config"}` describes, without its weights.
-
-    Raises UnknownNameError for a class that is neither ours nor in `custom`.
-    """
-    kind, config = described["class_name"], dict(described["config"])
-    if kind in custom:
-        known = custom[kind]
-        return known.from_config(config) if hasattr(known, "from_config") else known(**config)
-    if kind not in _LAYERS:
-        raise ArgumentError(
-            f"The file describes a layer of class {kind!r}, which backbeat does not know. Pass "
-            f"custom_objects={{{kind!r}: YourClass}}, or build the model yourself and use "
-            "model.load_weights(path)."
-        )
-    return _LAYERS[kind].from_config(config)
+    kind, arguments = translated
+    return KNOWN_LAYERS[kind](name=name, **arguments)

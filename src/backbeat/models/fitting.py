@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -11,7 +11,14 @@ from torch.nn.parameter import is_lazy
 from backbeat.callbacks import History
 from backbeat.data import Place, Source, as_source, size_of, split_tail
 from backbeat.errors import StateError
-from backbeat.models.arguments import fraction, verbosity, whole_number, whole_numbers
+from backbeat.models.arguments import (
+    fraction,
+    optional_number,
+    verbosity,
+    whole_number,
+    whole_numbers,
+)
+from backbeat.models.binding import bind
 from backbeat.models.compiled import Compiled
 from backbeat.models.hosting import Hosting
 from backbeat.models.placement import device_of, pick_device, place_of
@@ -20,7 +27,8 @@ from backbeat.optimizers import Optimizer
 from backbeat.tensors import map_leaves, to_numpy
 from backbeat.training.calls import caller
 from backbeat.training.fit import Run, evaluate, fit, predict
-from backbeat.training.step import Step
+from backbeat.training.objective import Penalties
+from backbeat.training.step import Step, StepSettings
 from backbeat.training.values import fetch
 
 __all__ = ["Fitting"]
@@ -33,7 +41,12 @@ class Fitting(Hosting):
         super().__init__()
         self._compiled: Compiled | None = None
         self._step: Step | None = None
+        self._settings = StepSettings()
         self._device = torch.device("cpu")
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy makes a step of its own: this one would go on working on these very layers.
+        return {**self.__dict__, "_step": None}
 
     def fit(
         self,
@@ -67,6 +80,8 @@ class Fitting(Hosting):
         self._require_compiled("fit")
         epochs = whole_number("epochs", epochs, 0)
         initial_epoch = whole_number("initial_epoch", initial_epoch, 0)
+        steps_per_epoch = optional_number("steps_per_epoch", steps_per_epoch, 1)
+        validation_steps = optional_number("validation_steps", validation_steps, 1)
         validation_freq = whole_numbers("validation_freq", validation_freq)
         share = fraction("validation_split", validation_split)
         verbose = verbosity(verbose)
@@ -96,7 +111,7 @@ class Fitting(Hosting):
             validation_freq=validation_freq,
             validation_data=[] if held_out is None else held_out.arrays(),
         )
-        return fit(self, self._ready(source), source, run)
+        return fit(self, self._ready(source, training=True), source, run)
 
     def evaluate(
         self,
@@ -141,7 +156,7 @@ class Fitting(Hosting):
         """One update on one batch; returns its loss, or a list with the metrics."""
         self._require_compiled("train_on_batch")
         source = self._single(x, y, sample_weight, class_weight)
-        step = self._ready(source)
+        step = self._ready(source, training=True)
         self.train()
         step.reset_metrics()
         return _read(step, step.train(next(source.batches())))
@@ -151,7 +166,7 @@ class Fitting(Hosting):
         self._require_compiled("test_on_batch")
         source = self._single(x, y, sample_weight, None)
         step = self._ready(source)
-        with step.evaluating() as test:
+        with step.testing() as test:
             return _read(step, test(next(source.batches())))
 
     def predict_on_batch(self, x: Any) -> Any:
@@ -173,6 +188,9 @@ class Fitting(Hosting):
     def _place_on(self, device: str | torch.device | None) -> None:
         self._device = pick_device(self, device)
         self.to(self._device)
+        if self._compiled is not None:
+            for module in self._compiled.loss_modules():
+                module.to(self._device)
 
     def _settle_place(self) -> Place:
         if self._compiled is None:
@@ -186,15 +204,15 @@ class Fitting(Hosting):
             getattr(module, "built", True) for module in self.modules() if module is not self
         )
 
-    def _ready(self, source: Source) -> Step:
-        """The step, with every layer built and the optimizer bound to the weights."""
+    def _ready(self, source: Source, *, training: bool = False) -> Step:
+        """The step, with every layer built and, for training, the optimizer bound."""
         if self._step is None:
             self._step = self._new_step()
         if not self.built or any(map(is_lazy, self.parameters())):
             with self._step.evaluating():
                 self._build_on(source.peek().x)
-        if self._compiled is not None and not self._compiled.optimizer.bound:
-            self._bind(self._compiled.optimizer)
+        if self._compiled is not None and training:
+            bind(self._compiled.optimizer, self)
         return self._step
 
     def _require_built(self, action: str) -> None:
@@ -211,20 +229,27 @@ class Fitting(Hosting):
     def _new_step(self) -> Step:
         compiled = self._compiled
         if compiled is None:
-            return Step(self)
-        head = self._head()
-        trains, tests = compiled.objective(head), compiled.test_objective(head)
-        return Step(self, trains, tests, compiled.optimizer)
+            return Step(self, settings=self._settings)
+        heads, penalties = self._heads(compiled.outputs), self._penalties()
+        trains = compiled.objective(heads, penalties)
+        tests = compiled.objective(heads, penalties, copied=True)
+        return Step(self, trains, tests, compiled.optimizer, self._settings)
 
-    def _head(self) -> torch.nn.Module | None:
-        """The layer whose activation is the last thing the model does, if that is known."""
-        return None
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The names of the outputs, where the model has any for them."""
+        return ()
 
-    def _bind(self, optimizer: Optimizer) -> None:
-        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        if not trained:
-            raise StateError("The model has no trainable weights, so there is nothing to train.")
-        optimizer.bind(trained)
+    def _heads(self, outputs: Sequence[str]) -> dict[str, torch.nn.Module]:
+        """The layers whose activations are the last thing the model does, by output."""
+        return {}
+
+    def _penalties(self) -> Penalties | None:
+        """What the regularizers of the layers add to the loss."""
+        layers: list[Any] = [m for m in self.modules() if getattr(m, "has_penalties", False)]
+        return (
+            (lambda: [each for layer in layers for each in layer.penalties()]) if layers else None
+        )
 
     def _bound_optimizer(self) -> Optimizer:
         return self._require_compiled("reading or setting the learning rate").optimizer

@@ -10,6 +10,7 @@ from torch import nn
 
 from backbeat.errors import ArgumentError, ArgumentTypeError, DataError
 from backbeat.layers.symbol import Node, Symbol
+from backbeat.metrics import unique_names
 from backbeat.tensors import leaves, map_leaves
 
 __all__ = ["Graph"]
@@ -24,16 +25,18 @@ class Graph:
     """
 
     def __init__(self, inputs: Any, outputs: Any) -> None:
-        self.inputs, self.outputs = inputs, outputs
+        self.inputs, self.outputs = inputs, _unwrapped(outputs)
         self.input_symbols = _symbols("inputs", inputs)
         self.output_symbols = _symbols("outputs", outputs)
         self.nodes = self._sorted()
         self._check_inputs()
         self.layers = self._in_keras_order()
+        self._check_names()
+        self.input_names = _names_of(inputs, self.input_symbols)
         slots = {id(symbol): number for number, symbol in enumerate(self._every_symbol())}
         self._input_slots = [slots[id(symbol)] for symbol in self.input_symbols]
         self._steps = [self._step(node, slots) for node in self.nodes if node.inputs is not None]
-        self._result = map_leaves(lambda symbol: slots[id(symbol)], outputs)
+        self._result = map_leaves(lambda symbol: slots[id(symbol)], self.outputs)
         self._size = len(slots)
 
     def run(self, inputs: Any) -> Any:
@@ -52,6 +55,26 @@ class Graph:
         wanted = self._result
         return values[wanted] if type(wanted) is int else _take(values, wanted)
 
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The names of the outputs: those of the dict that they stand in, or of their layers.
+
+        Where one layer gives several, they are numbered.
+        """
+        return unique_names(_names_of(self.outputs, self.output_symbols), taken=())
+
+    def last_layers(self) -> list[nn.Module | None]:
+        """For each output its layer, if nothing else is computed by or from it."""
+        wanted = [parent for node in self.nodes for parent in node.parents]
+        uses = [id(symbol) for symbol in (*wanted, *self.output_symbols)]
+        calls = [id(node.layer) for node in self.nodes]
+        return [
+            symbol.node.layer
+            if uses.count(id(symbol)) == 1 and calls.count(id(symbol.node.layer)) == 1
+            else None
+            for symbol in self.output_symbols
+        ]
+
     def _ordered(self, inputs: Any) -> Sequence[Any]:
         if isinstance(inputs, torch.Tensor):
             inputs = [inputs]
@@ -66,21 +89,21 @@ class Graph:
         return parts
 
     def _by_name(self, inputs: Mapping[str, Any]) -> list[Any]:
-        missing = [symbol.name for symbol in self.input_symbols if symbol.name not in inputs]
+        missing = [name for name in self.input_names if name not in inputs]
         if missing:
             raise DataError(
                 f"The model needs inputs called {self._names()}; {', '.join(missing)} is missing "
                 f"from {', '.join(map(str, inputs))}."
             )
-        return [inputs[symbol.name] for symbol in self.input_symbols]
+        return [inputs[name] for name in self.input_names]
 
     def _names(self) -> str:
-        return ", ".join(symbol.name for symbol in self.input_symbols)
+        return ", ".join(self.input_names)
 
     def _step(self, node: Node, slots: Mapping[int, int]) -> Step:
         wanted = map_leaves(lambda symbol: slots[id(symbol)], node.inputs)
         given = tuple(slots[id(symbol)] for symbol in leaves(node.outputs))
-        return node.layer, wanted, node.keywords, given
+        return _spread(node.layer) if node.spread else node.layer, wanted, node.keywords, given
 
     def _every_symbol(self) -> Iterator[Symbol]:
         for node in self.nodes:
@@ -104,14 +127,30 @@ class Graph:
             done.setdefault(id(symbol.node), symbol.node)
         return list(done.values())
 
+    def _check_names(self) -> None:
+        names = [str(getattr(layer, "name", "")) for layer in self.layers]
+        twice = sorted({name for name in names if name and names.count(name) > 1})
+        if twice:
+            raise ArgumentError(
+                f"Several layers of the model are called {', '.join(map(repr, twice))}. Give each "
+                "its own name=, or call one layer several times to share its weights."
+            )
+
     def _check_inputs(self) -> None:
+        for symbol in self.input_symbols:
+            if symbol.node.inputs is not None:
+                raise ArgumentError(
+                    f"{symbol.name!r} is given by a layer, so it cannot be an input of a model. "
+                    f"Make an Input of the shape {symbol.shape[1:]} and call the layers after it "
+                    "on that; they keep their weights."
+                )
         known = {id(symbol.node) for symbol in self.input_symbols}
         for node in self.nodes:
             if node.inputs is None and id(node) not in known:
                 name = getattr(node.layer, "name", "?")
                 raise ArgumentError(
                     f"The outputs need the input {name!r}, which is not among the model's inputs "
-                    f"({self._names()}). Add it: Model([...], outputs)."
+                    f"({', '.join(symbol.name for symbol in self.input_symbols)}). Add it: Model([...], outputs)."
                 )
 
     def _in_keras_order(self) -> list[nn.Module]:
@@ -153,6 +192,30 @@ def _symbols(argument: str, tree: Any) -> list[Symbol]:
             f"got {given}."
         )
     return found
+
+
+def _spread(layer: nn.Module) -> Callable[..., Any]:
+    def call(inputs: Sequence[Any], **keywords: Any) -> Any:
+        return layer(*inputs, **keywords)
+
+    return call
+
+
+def _names_of(tree: Any, symbols: Sequence[Symbol]) -> tuple[str, ...]:
+    """The keys of a dict of symbols, or the names of the symbols."""
+    if isinstance(tree, Mapping):
+        keys = tuple(map(str, cast(Mapping[Any, Any], tree)))
+        if len(keys) == len(symbols):
+            return keys
+    return tuple(symbol.name for symbol in symbols)
+
+
+def _unwrapped(outputs: Any) -> Any:
+    """A single output is no list, as in Keras 2."""
+    if isinstance(outputs, (list, tuple)):
+        parts = cast(Sequence[Any], outputs)
+        return parts[0] if len(parts) == 1 else parts
+    return outputs
 
 
 def _take(values: Sequence[Any], wanted: Any) -> Any:

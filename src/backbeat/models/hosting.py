@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
-
 from backbeat.errors import StateError
 from backbeat.hooks import StopLatch
 from backbeat.hooks.host import Direction
+from backbeat.layers.symbol import SymbolicCall
 from backbeat.optimizers import Optimizer
 from backbeat.training.module_host import WeightsSnapshot
 
 __all__ = ["Hosting"]
 
 
-class Hosting(nn.Module):
+class Hosting(SymbolicCall):
     """The part of a model that callbacks talk to: stop, rate, weights."""
 
     def __init__(self) -> None:

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any, cast
 
-from backbeat import optimizers
+import torch
+
 from backbeat.checkpoints import SavedWeights, format_of, read_weights
 from backbeat.errors import ArgumentError, BackbeatWarning, CheckpointCorruptError
-from backbeat.models.config import input_shape_in, layer_from_config
+from backbeat.models.compile_config import compile_arguments
 from backbeat.models.model import Model
-from backbeat.models.sequential import Sequential
+from backbeat.models.rebuilding import model_from_config
+from backbeat.training.weights import assign_weights
 
 __all__ = ["load_model"]
 
@@ -25,10 +27,12 @@ def load_model(
 ) -> Model:
     """The model in an `.h5` file that `save` wrote, or Keras: architecture, weights, optimizer.
 
-    `custom_objects` maps the names of your own layers, losses and metrics to them. Nothing in the
-    file is run as code. With `compile=False` the model comes uncompiled.
+    `custom_objects` maps the names of your own layers, functions, losses and metrics to them.
+    Nothing in the file is run as code, and no random number is drawn. With `compile=False` the
+    model comes uncompiled.
 
-    Raises ArgumentError if the file holds no architecture, CheckpointError if it cannot be read.
+    Raises ArgumentError if the file holds no architecture, or names things that are not known;
+    CheckpointError if it cannot be read.
     """
     if format_of(filepath) != "hdf5":
         raise ArgumentError(
@@ -37,8 +41,11 @@ def load_model(
         )
     saved = read_weights(filepath)
     custom = dict(custom_objects or {})
-    model = _built(_parsed(saved, saved.model_config, "model_config"), saved, custom)
-    model.load_weights(filepath)
+    config = _parsed(saved, saved.model_config, "model_config")
+    # The initial weights are replaced at once; drawing them must not change what comes after.
+    with cast(Any, torch.random).fork_rng(devices=[]):
+        model = model_from_config(config, custom, saved.path)
+    assign_weights(model, saved)
     if compile:
         _compile(model, saved, custom)
     return model
@@ -51,29 +58,12 @@ def _parsed(saved: SavedWeights, text: str | None, part: str) -> dict[str, Any]:
             "config. Build the model as it was and use model.load(path)."
         )
     try:
-        return json.loads(text)
-    except ValueError as error:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise CheckpointCorruptError(f"{saved.path}: its {part} is no JSON: {error}.") from error
-
-
-def _built(config: dict[str, Any], saved: SavedWeights, custom: Mapping[str, Any]) -> Model:
-    if config.get("class_name") != "Sequential":
-        raise ArgumentError(
-            f"{saved.path} describes a {config.get('class_name')!r}, not a Sequential. Build the "
-            "model as it was and use model.load_weights(path)."
-        )
-    inner: Any = config["config"]
-    # The oldest files hold the bare list of layers.
-    bare = isinstance(inner, list)
-    described = cast(list[dict[str, Any]], inner if bare else inner["layers"])
-    model = Sequential(name=None if bare else inner.get("name"))
-    shape = input_shape_in(described)
-    for each in described:
-        if each["class_name"] != "InputLayer":
-            model.add(layer_from_config(each, custom))
-    if not model.built and shape is not None:
-        model.build(shape)
-    return model
+    if not isinstance(parsed, dict):
+        raise CheckpointCorruptError(f"{saved.path}: its {part} is no JSON object.")
+    return parsed  # pyright: ignore[reportUnknownVariableType] - whatever the file says
 
 
 def _compile(model: Model, saved: SavedWeights, custom: Mapping[str, Any]) -> None:
@@ -85,18 +75,6 @@ def _compile(model: Model, saved: SavedWeights, custom: Mapping[str, Any]) -> No
         )
         return
     config = _parsed(saved, saved.training_config, "training_config")
-    # Keras 3 keeps what compile was given one level down.
-    config = config.get("compile_config") or config
-    model.compile(
-        optimizers.get(config.get("optimizer_config") or config["optimizer"]),
-        _known(config.get("loss"), custom),
-        [_known(name, custom) for name in config.get("metrics") or ()],
-        config.get("loss_weights"),
-        [_known(name, custom) for name in config.get("weighted_metrics") or ()],
-    )
+    model.compile(**compile_arguments(config, custom, saved.path))
     if saved.optimizer_weights:
-        model.load_optimizer(saved.path)
-
-
-def _known(name: Any, custom: Mapping[str, Any]) -> Any:
-    return custom.get(name, name) if isinstance(name, str) else name
+        model.take_optimizer(saved)

@@ -13,10 +13,17 @@ from backbeat.errors import ArgumentError, ArgumentTypeError, StateError
 from backbeat.hooks.host import Direction
 from backbeat.layers import keras_weights
 from backbeat.layers.naming import snake_case, unique_name
+from backbeat.layers.symbol import Symbol
+from backbeat.models.architecture import Architecture
+from backbeat.models.arguments import step_settings
 from backbeat.models.compiled import Compiled
-from backbeat.models.saving import Saving
+from backbeat.models.config import KNOWN_MODELS, layer_config
+from backbeat.models.graph import Graph
+from backbeat.models.graph_config import functional_config
 from backbeat.models.summary import summary_text
 from backbeat.optimizers import Optimizer
+from backbeat.tensors import first_leaf
+from backbeat.training.weights import all_weights
 
 __all__ = ["Model"]
 
@@ -47,8 +54,11 @@ class _Yielding(Generic[Value]):
         return self._read(owner)
 
 
-class Model(Saving):
-    """A model that trains itself: subclass it with `forward`, or wrap any `nn.Module` in it.
+class Model(Architecture):
+    """A model that trains itself, born in one of three ways.
+
+    Subclass it with `forward`; wrap any module, `Model(module)`; or draw it, `Model(inputs,
+    outputs)`, with what `Input` and layers called on it return.
 
     >>> model = Model(torch.nn.Linear(4, 1))
     >>> model.compile("sgd", "mse")
@@ -57,22 +67,32 @@ class Model(Saving):
     True
     """
 
-    def __init__(self, module: nn.Module | None = None, *, name: str | None = None) -> None:
+    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None) -> None:
         super().__init__()
         self.name = name or unique_name(snake_case(type(self).__name__))
         self.history: Any = None
         self.output_shapes: dict[str, tuple[int | None, ...]] = {}
         self.wrapped: nn.Module | None = None
-        if module is not None:
-            if not isinstance(module, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise ArgumentTypeError(
-                    f"Model was given {module!r}; pass a torch.nn.Module to wrap, or subclass "
-                    "Model and define forward."
-                )
-            self.wrapped = module
+        self.graph: Graph | None = None
+        if outputs is not None:
+            self._draw(Graph(inputs, outputs))
+        elif inputs is not None:
+            self.wrapped = _module(inputs)
+
+    def _draw(self, graph: Graph) -> None:
+        """Become what lies between the inputs and outputs of `graph`."""
+        self.graph = graph
+        # Registered by position, so that the state fits another model of the same layers.
+        for number, layer in enumerate(graph.layers):
+            self.add_module(str(number), layer)
+        for node in graph.nodes:
+            first: Symbol = first_leaf(node.outputs)
+            self.output_shapes[first.name] = first.shape
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the model computes: the wrapped module's forward, or the subclass' own."""
+        """What the model computes: its graph, the wrapped module, or the subclass' own forward."""
+        if self.graph is not None:
+            return self.graph.run(kwargs or (args[0] if len(args) == 1 else args))
         if self.wrapped is None:
             raise StateError(
                 f"{type(self).__name__} has no forward. Define forward(self, x), or wrap a module: "
@@ -92,11 +112,31 @@ class Model(Saving):
 
     def named_layers(self) -> list[tuple[str, nn.Module]]:
         """The layers with their names, in order; a wrapped module without children is one layer."""
+        if self.graph is not None:
+            return [(str(getattr(layer, "name", "")), layer) for layer in self.graph.layers]
         contents = self._contents()
         children = list(contents.named_children())
         if not children and contents is not self:
             children = [(type(contents).__name__.lower(), contents)]
         return [(getattr(child, "name", None) or name, child) for name, child in children]
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The names of the outputs, where the model has any for them."""
+        return () if self.graph is None else self.graph.output_names
+
+    def _heads(self, outputs: Sequence[str]) -> dict[str, nn.Module]:
+        """The layers whose activations are the last thing the model does, by output."""
+        if self.graph is None:
+            return {}
+        last = self.graph.last_layers()
+        return {name: layer for name, layer in zip(outputs, last, strict=True) if layer is not None}
+
+    def keras_config(self) -> dict[str, Any] | None:
+        """The architecture as Keras describes it; None if it has no words for it."""
+        if self.graph is None:
+            return None
+        return functional_config(self.name, self.graph, layer_config)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> nn.Module:
         """The layer called `name`, or the one at `index`. Raises ArgumentError if there is none."""
@@ -119,9 +159,7 @@ class Model(Saving):
     def get_weights(self) -> list[np.ndarray[Any, Any]]:
         """Copies of all weights, layer by layer, in Keras' order and orientation."""
         self._require_built("get_weights")
-        return [
-            weight.array() for _, layer in self.named_layers() for weight in keras_weights(layer)
-        ]
+        return [weight.array() for weight in all_weights(self)]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Put `weights` in place of those that `get_weights` returns, or change nothing.
@@ -129,17 +167,16 @@ class Model(Saving):
         Raises ArgumentError if their number or a shape does not fit.
         """
         self._require_built("set_weights")
-        own = [weight for _, layer in self.named_layers() for weight in keras_weights(layer)]
+        own = all_weights(self)
         if len(own) != len(weights):
             raise ArgumentError(
                 f"set_weights was given {len(weights)} arrays, but {self.name} has {len(own)}."
             )
         for weight, array in zip(own, weights, strict=True):
-            shape = weight.to_keras(weight.tensor).shape
-            if np.shape(array) != shape:
+            if np.shape(array) != weight.shape:
                 raise ArgumentError(
                     f"set_weights was given an array of shape {np.shape(array)} for "
-                    f"{weight.name}, which has shape {shape}."
+                    f"{weight.name}, which has shape {weight.shape}."
                 )
         for weight, array in zip(own, weights, strict=True):
             weight.assign(array)
@@ -159,13 +196,25 @@ class Model(Saving):
         weighted_metrics: Any = None,
         *,
         device: str | torch.device | None = None,
+        precision: str | None = None,
+        accumulate: int = 1,
+        jit_compile: bool = False,
     ) -> None:
         """Say how to train: each argument by name, as an object or as a callable.
 
         `optimizer` and `loss` may be torch's own, `metrics` anything with `update`, `compute` and
-        `reset`. The model goes to `device`; by default to an accelerator if there is one.
+        `reset`. With several outputs `loss`, `metrics` and `loss_weights` may be lists, or dicts by
+        output name.
+
+        The model goes to `device`; by default to an accelerator if there is one.
+        `precision="bf16"` computes products in bfloat16. `accumulate=n` lets the optimizer step
+        once in n batches, with their mean gradient, and at the end of an epoch. `jit_compile=True`
+        compiles the model with torch.compile.
         """
-        self._compiled = Compiled.of(optimizer, loss, metrics, loss_weights, weighted_metrics)
+        self._compiled = Compiled(
+            optimizer, loss, metrics, loss_weights, weighted_metrics, self.output_names
+        )
+        self._settings = step_settings(precision, accumulate, jit_compile)
         self._step = None
         self._place_on(device)
 
@@ -191,3 +240,17 @@ class Model(Saving):
 
     def _metric_direction(self, name: str) -> Direction | None:
         return None if self._compiled is None else self._compiled.direction(name)
+
+
+KNOWN_MODELS.add(Model, "Model", "Functional")
+
+
+def _module(given: Any) -> nn.Module:
+    if isinstance(given, nn.Module):
+        return given
+    if isinstance(given, Symbol):
+        raise ArgumentTypeError("Model was given inputs but no outputs: Model(inputs, outputs).")
+    raise ArgumentTypeError(
+        f"Model was given {given!r}; pass a torch.nn.Module to wrap, the inputs and outputs of a "
+        "functional model, or subclass Model and define forward."
+    )

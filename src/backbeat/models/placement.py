@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from backbeat.data import Place
+from backbeat.errors import ArgumentError
 from backbeat.layers import Embedding
 
 __all__ = ["device_of", "pick_device", "place_of"]
@@ -14,11 +15,27 @@ __all__ = ["device_of", "pick_device", "place_of"]
 def pick_device(module: nn.Module, asked: str | torch.device | None) -> torch.device:
     """`asked`, or where `module` already is if that is no CPU, or an accelerator, or the CPU."""
     if asked is not None:
-        return torch.device(asked)
+        return _checked(asked)
     current = device_of(module)
     if current.type == "cpu" and torch.accelerator.is_available():
         return torch.accelerator.current_accelerator() or current
     return current
+
+
+def _checked(asked: str | torch.device) -> torch.device:
+    """`asked` as a device that is there and can hold numbers."""
+    try:
+        device = torch.device(asked)
+        if device.type != "meta":
+            torch.empty(1, device=device)
+            return device
+        reason = "it holds no numbers, so nothing can be trained on it"
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+    raise ArgumentError(
+        f"device={str(asked)!r} cannot be used: {reason}. Leave device= out for the best there is, "
+        "or pass 'cpu'."
+    )
 
 
 def device_of(module: nn.Module) -> torch.device:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
-from backbeat import losses, optimizers
-from backbeat.checkpoints import format_of, write_model
+from backbeat.checkpoints import SavedWeights, format_of, read_weights, write_model
 from backbeat.errors import CheckpointError
-from backbeat.layers.keras_layout import KerasWeight, keras_weights
-from backbeat.models.compiled import Compiled
+from backbeat.files.places import resolve
+from backbeat.layers.keras_layout import KerasWeight
+from backbeat.models.binding import bind
+from backbeat.models.compile_config import training_config
+from backbeat.models.config import text_of
 from backbeat.models.generators import Generators
-from backbeat.models.optimizer_state import restore_optimizer
-from backbeat.training.weights import load_weights, named_layers, save_weights, weights_of
+from backbeat.models.optimizer_state import optimizer_arrays, restore_optimizer
+from backbeat.training.weights import (
+    all_weights,
+    assign_weights,
+    load_weights,
+    own_weights,
+    save_weights,
+    weights_of,
+)
 
 __all__ = ["Saving"]
 
@@ -52,6 +59,8 @@ class Saving(Generators):
         A model without a config (subclassed, or with modules that Keras has not) is written
         without its architecture: build it yourself and use `load`. With another suffix, the
         weights alone are written.
+
+        Raises CheckpointError if it cannot be written; an older file is then still there.
         """
         self._require_built("save")
         _may_write(filepath, overwrite)
@@ -59,13 +68,15 @@ class Saving(Generators):
             save_weights(self, filepath)
             return
         compiled = self._compiled if include_optimizer else None
-        config = self.keras_config()
+        training = None if compiled is None else training_config(compiled)
         write_model(
             filepath,
             weights_of(self),
-            model_config=None if config is None else json.dumps(config),
-            training_config=None if compiled is None else json.dumps(_training_config(compiled)),
-            optimizer_weights=None if compiled is None else self._optimizer_arrays(compiled),
+            model_config=text_of(self.keras_config(), "architecture", filepath),
+            training_config=text_of(training, "compile settings", filepath),
+            optimizer_weights=compiled
+            and optimizer_arrays(compiled.optimizer, self.trained_weights()),
+            top_level=[(weight.name, weight.array()) for weight in own_weights(self)],
         )
 
     def check_path(self, filepath: StrPath, *, weights_only: bool = False) -> None:
@@ -78,18 +89,24 @@ class Saving(Generators):
             format_of(filepath)
 
     def load(self, filepath: StrPath) -> None:
-        """Read weights and optimizer state of a file that `save` wrote into this very model."""
-        self._require_built("load")
-        load_weights(self, filepath)
-        if self._compiled is not None and format_of(filepath) == "hdf5":
-            self.load_optimizer(filepath)
+        """Read the weights of a file that `save` wrote into this very model, built as it was.
 
-    def load_optimizer(self, filepath: StrPath) -> None:
-        """Take over the optimizer state in `filepath`, if it holds any that fits."""
-        optimizer = self._require_compiled("load_optimizer").optimizer
-        if not optimizer.bound:
-            self._bind(optimizer)
-        restore_optimizer(optimizer, self.trained_weights(), filepath)
+        A compiled model takes over the optimizer's state and rate as well.
+        """
+        self._require_built("load")
+        if format_of(filepath) != "hdf5":
+            load_weights(self, filepath)
+            return
+        saved = read_weights(filepath)
+        assign_weights(self, saved)
+        if self._compiled is not None:
+            self.take_optimizer(saved)
+
+    def take_optimizer(self, saved: SavedWeights) -> None:
+        """Take over the optimizer state in `saved`, if it holds any that fits."""
+        optimizer = self._require_compiled("take_optimizer").optimizer
+        bind(optimizer, self)
+        restore_optimizer(optimizer, self.trained_weights(), saved)
 
     def keras_config(self) -> dict[str, Any] | None:
         """The architecture as Keras describes it, or None if it cannot."""
@@ -97,33 +114,11 @@ class Saving(Generators):
 
     def trained_weights(self) -> list[KerasWeight]:
         """The weights that the optimizer changes, in Keras' order."""
-        weights = [w for _, layer in named_layers(self) for w in keras_weights(layer)]
-        return [weight for weight in weights if weight.tensor.requires_grad]
-
-    def _optimizer_arrays(self, compiled: Compiled) -> list[tuple[str, Any]] | None:
-        if not compiled.optimizer.bound or compiled.optimizer.iterations == 0:
-            return None
-        return list(compiled.optimizer.state_arrays(self.trained_weights()).items())
+        return [weight for weight in all_weights(self) if weight.tensor.requires_grad]
 
 
 def _may_write(filepath: StrPath, overwrite: bool) -> None:
-    if not overwrite and Path(filepath).exists():
+    if not overwrite and resolve(filepath).exists():
         raise CheckpointError(
             f"{str(filepath)!r} is there already; choose another name or pass overwrite=True."
         )
-
-
-def _training_config(compiled: Compiled) -> dict[str, Any]:
-    """What `compile` was given, as Keras 2 writes it; names in full, as Keras 3 needs them."""
-    return {
-        "optimizer_config": optimizers.serialize(compiled.optimizer),
-        "loss": None if compiled.loss is None else losses.serialize(compiled.loss),
-        "metrics": [_metric_name(metric) for metric in compiled.metrics],
-        "weighted_metrics": [_metric_name(metric) for metric in compiled.weighted_metrics],
-        "sample_weight_mode": None,
-        "loss_weights": compiled.loss_weights,
-    }
-
-
-def _metric_name(metric: Any) -> str:
-    return metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)

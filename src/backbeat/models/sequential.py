@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from backbeat.errors import ArgumentTypeError, StateError
-from backbeat.layers import Embedding
+from backbeat.layers import Embedding, InputLayer
 from backbeat.layers.naming import snake_case, unique_name
-from backbeat.models.config import sequential_config
+from backbeat.layers.symbol import Symbol
+from backbeat.models.config import KNOWN_MODELS, sequential_config
 from backbeat.models.model import Model
 
 __all__ = ["Sequential"]
@@ -38,7 +39,9 @@ class Sequential(Model):
             self.add(layer)
 
     def add(self, layer: nn.Module) -> None:
-        """Append `layer`."""
+        """Append `layer`. The first may be an `Input`, which says what shape the data have."""
+        if isinstance(layer, Symbol) and isinstance(layer.node.layer, InputLayer):
+            layer = layer.node.layer
         if not isinstance(layer, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ArgumentTypeError(
                 f"{self.name} was given {layer!r} as a layer; pass a backbeat layer or any "
@@ -52,6 +55,7 @@ class Sequential(Model):
         self._sequence.append(layer)
         self._names.append(name)
         self.add_module(str(len(self._names) - 1), layer)
+        self._step = None
         self._grow(layer)
 
     def _grow(self, layer: nn.Module) -> None:
@@ -82,7 +86,18 @@ class Sequential(Model):
         name = self._names.pop()
         delattr(self, str(len(self._names)))
         self.output_shapes.pop(name, None)
-        self._probe, self._step = None, None
+        self._step = None
+        if self._probe is not None:
+            self._probe = self._zeros_after_all()
+
+    def _zeros_after_all(self) -> torch.Tensor | None:
+        shape = self._input_shape
+        if shape is None or not self._sequence:
+            return None
+        zeros = _zeros(shape[1:], self._sequence[0])
+        for layer in self._sequence:
+            zeros = self._sent(layer, zeros)
+        return zeros
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Build all layers for inputs of `input_shape`, whose first entry is the batch size."""
@@ -110,22 +125,37 @@ class Sequential(Model):
 
     def keras_config(self) -> dict[str, Any] | None:
         """The architecture as Keras describes it; None if Keras has no counterpart to a layer."""
-        return sequential_config(self.name, self.named_layers(), self._input_shape)
+        return sequential_config(
+            self.name, self.named_layers(), self._input_shape, self.output_shapes
+        )
 
-    def _head(self) -> nn.Module | None:
+    def _heads(self, outputs: Sequence[str]) -> dict[str, nn.Module]:
         last = self._sequence[-1] if self._sequence else None
-        return last if hasattr(last, "skip_activation") else None
+        once = sum(layer is last for layer in self._sequence) == 1
+        return {outputs[0]: last} if last is not None and once else {}
+
+
+KNOWN_MODELS.add(Sequential, "Sequential")
 
 
 def _zeros_for(layer: nn.Module) -> torch.Tensor | None:
     """One sample of zeros in the shape that the first `layer` asks for, if that is known."""
+    layer = _innermost(layer)
     shape = getattr(layer, "batch_input_shape", None)
     if shape is None or None in shape[1:]:
         return None
     return _zeros(shape[1:], layer)
 
 
+def _innermost(layer: nn.Module) -> nn.Module:
+    """The layer that the input of `layer` reaches first, in sequences within sequences."""
+    while isinstance(layer, Sequential) and layer.named_layers():
+        layer = layer.named_layers()[0][1]
+    return layer
+
+
 def _zeros(shape: Sequence[int | None], first: nn.Module | None) -> torch.Tensor:
+    first = None if first is None else _innermost(first)
     looked_up = isinstance(first, (Embedding, nn.Embedding))
     sizes = [1, *(1 if size is None else size for size in shape)]
     device = next((each.device for each in first.parameters()), None) if first else None

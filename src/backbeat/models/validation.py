@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from backbeat.data import Place, Source, as_source
-from backbeat.errors import ArgumentError
+from backbeat.errors import ArgumentError, BackbeatError
 from backbeat.tensors import leaves
 
 __all__ = ["Validation"]
@@ -39,15 +39,19 @@ class Validation:
 
     def source(self, batch_size: int | None, steps: int | None, place: Place) -> Source:
         """The batches to evaluate on."""
-        return as_source(
-            self.x,
-            self.y,
-            self.weight,
-            batch_size=batch_size if self.is_arrays else None,
-            steps=steps,
-            place=place,
-            training=False,
-        )
+        try:
+            return as_source(
+                self.x,
+                self.y,
+                self.weight,
+                batch_size=batch_size if self.is_arrays else None,
+                steps=steps,
+                place=place,
+                training=False,
+            )
+        except BackbeatError as error:
+            error.add_note("in validation_data")
+            raise
 
     def arrays(self) -> list[Any] | None:
         """The caller's own arrays in one flat list: inputs, labels, weights (ones if none).

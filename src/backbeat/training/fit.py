@@ -49,6 +49,7 @@ def fit(model: Any, step: Step, source: Source, run: Run) -> History:
             step.reset_metrics()
             for batch in loop.batches(source.batches()):
                 loop.log_values(train(batch))
+            step.flush()
             if loop.epoch_is_whole and run.validates(epoch):
                 loop.log_epoch(**_validate(loop.hooks, step, cast(Source, run.validation)))
             if source.exhausted and epoch + 1 < run.epochs:

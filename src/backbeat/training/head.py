@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import nn
 
 from backbeat import activations, losses
@@ -25,23 +23,21 @@ class Head:
         self, layer: nn.Module, activation: activations.Activation, loss: losses.LossFunction
     ) -> None:
         # Written to directly: nn.Module.__setattr__ costs a microsecond, twice a batch.
-        self._flags = layer.__dict__
+        self._flags: dict[str, Any] = layer.__dict__
         self.activation = activation
         self.loss = loss
 
     @staticmethod
     def of(layer: nn.Module | None, loss: losses.LossFunction) -> Head | None:
         """The head that `layer` and `loss` make together, or None if they make none."""
-        activation = getattr(layer, "activation", None)
-        if layer is None or activation is None:
+        activation: Any = getattr(layer, "activation", None)
+        if layer is None or activation is None or not hasattr(layer, "skip_activation"):
             return None
+        if getattr(layer, "activity_regularizer", None) is not None:
+            return None  # it is taken on what comes out of the activation
         twin = losses.on_logits(loss, activations.serialize(activation))
         return None if twin is None else Head(layer, activation, twin)
 
-    def logits(self, forward: Callable[[Any], Any], x: Any) -> torch.Tensor:
-        """What goes into the activation for inputs `x`."""
-        self._flags["skip_activation"] = True
-        try:
-            return forward(x)
-        finally:
-            self._flags["skip_activation"] = False
+    def skip(self, skipped: bool) -> None:
+        """Leave the activation out, or put it back."""
+        self._flags["skip_activation"] = skipped

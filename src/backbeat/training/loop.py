@@ -24,6 +24,7 @@ from backbeat.errors import BackbeatWarning, StateError
 from backbeat.hooks import CallbackList, Logs, Stop
 from backbeat.training.module_host import ModuleHost, TrainingHost
 from backbeat.training.plan import check_rate_owners, has_bar, plan_of
+from backbeat.training.schedulers import adopt
 from backbeat.training.values import fetch, settle
 
 __all__ = ["Loop"]
@@ -66,7 +67,7 @@ class Loop:
         self._averages = BaseLogger(stateful_metrics=stateful)
         self._averages.fetch = fetch
         count_mode = "steps" if samples is None else "samples"
-        self.hooks = CallbackList([self._averages, callbacks, self.history])
+        self.hooks = CallbackList([self._averages, adopt(callbacks), self.history])
         if verbose and not has_bar(self.hooks):
             self.hooks.append(ProgbarLogger(count_mode, stateful))
         self.params: dict[str, Any] = {
@@ -96,6 +97,9 @@ class Loop:
 
     def __enter__(self) -> Loop:
         self._latch.clear()
+        # What an earlier run of this loop left behind.
+        self._stop, self._epoch_logs = None, {}
+        self.epoch = self.batch = self.batch_logs = None
         self.host.history = self.history
         self.hooks.set_model(self.host)
         self.hooks.set_params(self.params)
@@ -209,6 +213,11 @@ class Loop:
     def batches(self, loader: Iterable[Data]) -> Iterator[Data]:
         """Yield what `loader` yields, ringing the batch moments around each."""
         hooks, means, batch = self.hooks, self._averages.averages, -1
+        if self.epoch is None:
+            raise StateError("batches was called outside of an epoch of loop.epochs().")
+        self._end_batch()  # that the body of an earlier loop over batches left by a break
+        if self.stopping:
+            return
         fetching = True
         try:
             for batch, data in enumerate(loader):

@@ -1,150 +1,168 @@
-"""Objective: the loss and metrics of a batch, settled when the first outputs are seen."""
+"""Objective: the loss and metrics of a batch, over all outputs of a model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import nn
 
-from backbeat import losses, metrics
 from backbeat.data import Batch
-from backbeat.errors import DataError, StateError
+from backbeat.errors import DataError
 from backbeat.tensors import leaves
-from backbeat.training.head import Head
+from backbeat.training.own_loss import loss_in
+from backbeat.training.target import Target, Values
 
-__all__ = ["Objective", "Values"]
+__all__ = ["Objective", "Penalties"]
 
 Forward = Callable[[Any], Any]
-Measure = Callable[[torch.Tensor, torch.Tensor, Any], Any]
-
-
-class Values(dict[str, Any]):
-    """The values of a batch; `weights` says how much some of them count, if not by batch size."""
-
-    weights: Mapping[str, Any] | None = None
+Penalties = Callable[[], list[torch.Tensor]]
 
 
 class Objective:
     """Turns a batch into its loss, to be differentiated, and its values, to be logged.
 
-    The loss of a batch is the sum of weight x loss over its samples, divided by their number.
-    Values on the CPU are floats, those on another device stay there.
+    With several outputs the loss is the weighted sum of theirs, which are logged as
+    `<output>_loss`. `penalties`, those of regularizers, come on top. Values on the CPU are floats,
+    those on another device stay there.
     """
 
     def __init__(
         self,
-        loss: losses.LossFunction | None,
-        given: Sequence[Any] = (),
-        weighted: Sequence[Any] = (),
-        *,
-        head: nn.Module | None = None,
+        targets: Sequence[Target],
+        loss_weights: Sequence[float] | None = None,
+        penalties: Penalties | None = None,
     ) -> None:
-        self._given = list(given)
-        self._weighted = list(weighted)
-        measured = [*self._given, *self._weighted]
-        self.names: tuple[str, ...] = ("loss", *metrics.names_of(measured))
+        self._targets = tuple(targets)
+        self._only = self._targets[0] if len(self._targets) == 1 else None
+        self._loss_weights = tuple(loss_weights or (1.0,) * len(self._targets))
+        self._share = self._loss_weights[0]
+        self._penalties = penalties
+        self._heads = tuple(target.head for target in self._targets if target.head is not None)
+        self._judged = tuple(target for target in self._targets if target.has_loss)
+        self._labelled = tuple(target for target in self._targets if target.needs_labels)
+        each = () if self._only else tuple(f"{target.name}_loss" for target in self._judged)
+        measured = tuple(name for target in self._targets for name in target.names)
+        self.names: tuple[str, ...] = ("loss", *each, *measured)
         self.stateful_names = tuple(
-            name
-            for name, each in zip(self.names[1:], measured, strict=True)
-            if metrics.is_stateful(each)
+            name for target in self._targets for name in target.stateful_names
         )
-        self._loss = loss
-        self._head = None if loss is None else Head.of(head, loss)
-        self._measures: list[tuple[str, Measure]] = []
-        self._probabilities: Callable[[torch.Tensor], torch.Tensor] | None = None
-        self._reset: list[Callable[[], Any]] = []
 
     def reset(self) -> None:
         """Let metrics that run through an epoch begin anew."""
-        for reset in self._reset:
-            reset()
+        for target in self._targets:
+            target.reset()
 
     def __call__(self, forward: Forward, batch: Batch) -> tuple[torch.Tensor, Values]:
         """The loss of `batch`, differentiable, and its values by name."""
-        head = self._head
-        outputs = forward(batch.x) if head is None else head.logits(forward, batch.x)
-        loss = self._loss_of(outputs, batch)
-        on_host = loss.device.type == "cpu"
-        values = Values(loss=loss.item() if on_host else loss.detach())
-        if self.names != ("loss",):
-            self._measure(outputs.detach(), batch, values, on_host)
+        if self._only is not None and not self._only.has_loss:
+            return self._of_its_own(forward, batch)
+        outputs = self._outputs(forward, batch.x)
+        if self._only is None:
+            return self._of_several(list(leaves(outputs)), batch)
+        target, y, weight = self._only, _single(batch.y, "labels"), batch.weight
+        if weight is not None and not isinstance(weight, torch.Tensor):
+            weight = _single(weight, "sample weights")
+        loss = target.loss(outputs, y, weight)
+        if self._share != 1:
+            loss = loss * self._share
+        loss = self._penalized(loss)
+        values = Values(loss=_settled(loss))
+        target.measure(outputs, y, weight, values)
         return loss, values
 
-    def _loss_of(self, outputs: Any, batch: Batch) -> torch.Tensor:
-        function = self._loss if self._head is None else self._head.loss
-        y = _labels(batch)
-        if function is None or not isinstance(outputs, torch.Tensor):
-            raise StateError(_no_loss(function, outputs))
-        if batch.weight is None:
-            return function.mean(y, outputs)
-        return (function(y, outputs) * batch.weight).mean()
+    def _outputs(self, forward: Forward, x: Any) -> Any:
+        """The outputs, those with a head without its activation."""
+        heads = self._heads
+        if not heads:
+            return forward(x)
+        for head in heads:
+            head.skip(True)
+        try:
+            return forward(x)
+        finally:
+            for head in heads:
+                head.skip(False)
 
-    def _measure(self, outputs: torch.Tensor, batch: Batch, values: Values, on_host: bool) -> None:
-        y, plain = _labels(batch), len(self._given)
-        measures = self._measures or self._settle(outputs)
-        if self._probabilities is not None:
-            outputs = self._probabilities(outputs)
-        for index, (name, measure) in enumerate(measures):
-            value = measure(y, outputs, batch.weight if index >= plain else None)
-            values[name] = value.item() if on_host and isinstance(value, torch.Tensor) else value
-        if batch.weight is not None and plain < len(measures):
-            total = batch.weight.sum()
-            names = [name for name, _ in measures[plain:]]
-            values.weights = dict.fromkeys(names, total.item() if on_host else total)
+    def _of_its_own(self, forward: Forward, batch: Batch) -> tuple[torch.Tensor, Values]:
+        """For modules whose forward computes the loss, from inputs and labels together."""
+        outputs = forward(batch.x if batch.y is None else [batch.x, batch.y])
+        loss = self._penalized(loss_in(outputs))
+        return loss, Values(loss=_settled(loss))
 
-    def _settle(self, outputs: torch.Tensor) -> list[tuple[str, Measure]]:
-        """Choose the metrics by the loss and the width of the first outputs."""
-        given = [*self._given, *self._weighted]
-        made = [metrics.get(each, loss=self._loss, output_shape=outputs.shape) for each in given]
-        self._reset = [metric.reset for metric in made]
-        if self._head is not None and not all(metric.on_logits_safe for metric in made):
-            self._probabilities = self._head.activation
-        self._measures = list(zip(self.names[1:], map(_measure_of, made), strict=True))
-        self.reset()
-        return self._measures
+    def _of_several(self, outputs: list[torch.Tensor], batch: Batch) -> tuple[torch.Tensor, Values]:
+        labels = self._per_target(batch.y, "labels")
+        weights = self._per_target(batch.weight, "sample weights")
+        parts = list(zip(self._targets, outputs, labels, weights, strict=True))
+        each = {
+            target.name: target.loss(output, y, weight)
+            for target, output, y, weight in parts
+            # An output that `loss` leaves out is there to be measured or predicted.
+            if target.has_loss or not self._judged
+        }
+        shares = {t.name: share for t, share in zip(self._targets, self._loss_weights, strict=True)}
+        total = sum(one * shares[name] for name, one in each.items())
+        loss = self._penalized(cast(torch.Tensor, total))
+        values = Values(loss=_settled(loss))
+        for name, one in each.items():
+            values[f"{name}_loss"] = _settled(one)
+        for target, output, y, weight in parts:
+            target.measure(output, y, weight, values)
+        return loss, values
+
+    def _penalized(self, loss: torch.Tensor) -> torch.Tensor:
+        if self._penalties is not None:
+            for penalty in self._penalties():
+                loss = loss + penalty
+        return loss
+
+    def _per_target(self, tree: Any, what: str) -> list[Any]:
+        """The parts of `tree` in the order of the targets; one weight or None serves all."""
+        if what != "labels" and (tree is None or isinstance(tree, torch.Tensor)):
+            return [tree] * len(self._targets)
+        if isinstance(tree, Mapping):
+            return self._by_name(cast(Mapping[str, Any], tree), what)
+        parts = list(cast(Sequence[Any], tree)) if isinstance(tree, (list, tuple)) else [tree]
+        if len(parts) == len(self._targets):
+            return parts
+        if tree is None or len(parts) != len(self._labelled):
+            raise DataError(self._wrong(0 if tree is None else len(parts), what))
+        given = iter(parts)
+        return [next(given) if target.needs_labels else None for target in self._targets]
+
+    def _by_name(self, named: Mapping[str, Any], what: str) -> list[Any]:
+        known = [target.name for target in self._targets]
+        missing = [target.name for target in self._labelled if target.name not in named]
+        if missing and what == "labels":
+            raise DataError(
+                f"{what} for {', '.join(missing)} are missing from the dict, which has "
+                f"{', '.join(map(str, named)) or 'nothing'}."
+            )
+        # Labels may come with more than this model learns from; a weight can only be for it.
+        strangers = [name for name in named if name not in known] if what != "labels" else []
+        if strangers:
+            raise DataError(
+                f"{what} were given for {', '.join(map(str, strangers))}, but the model's outputs "
+                f"are {', '.join(known)}."
+            )
+        return [named.get(name) for name in known]
+
+    def _wrong(self, count: int, what: str) -> str:
+        names = ", ".join(target.name for target in self._targets)
+        return f"The model has {len(self._targets)} outputs ({names}), but the data {count} {what}."
 
 
-class _Running:
-    """The value of a metric that runs through the epoch, computed only if somebody reads it."""
-
-    def __init__(self, metric: metrics.RunningMetric) -> None:
-        self._metric = metric
-
-    def __float__(self) -> float:
-        return float(self._metric.compute())
+def _settled(loss: torch.Tensor) -> Any:
+    return loss.item() if loss.device.type == "cpu" else loss.detach()
 
 
-def _measure_of(metric: metrics.Metric) -> Measure:
-    if not isinstance(metric, metrics.RunningMetric):
-        return metric.update
-    running = _Running(metric)
-
-    def measure(y: torch.Tensor, outputs: torch.Tensor, weight: Any) -> _Running:
-        metric.accumulate(y, outputs, weight)
-        return running
-
-    return measure
-
-
-def _labels(batch: Batch) -> torch.Tensor:
-    y = batch.y
-    if isinstance(y, torch.Tensor):
-        return y
-    parts = list(leaves(y))
+def _single(tree: Any, what: str) -> torch.Tensor:
+    if isinstance(tree, torch.Tensor):
+        return tree
+    parts = list(leaves(tree))
     if len(parts) != 1:
         raise DataError(
-            f"The model has one output, but the data have {len(parts) or 'no'} labels. Pass y, or "
+            f"The model has one output, but the data have {len(parts) or 'no'} {what}. Pass y, or "
             "batches (x, y)."
         )
     return parts[0]
-
-
-def _no_loss(function: Any, outputs: Any) -> str:
-    if function is None:
-        return "The model was compiled without a loss; call model.compile(optimizer, loss)."
-    return (
-        f"The model's output is a {type(outputs).__name__}; a loss needs one tensor. Return one "
-        "from forward."
-    )

@@ -18,9 +18,9 @@ __all__ = ["evaluate_pass", "predict_pass"]
 
 def evaluate_pass(hooks: CallbackList, step: Step, batches: Iterable[Batch]) -> dict[str, float]:
     """Ring the test moments over `batches`; returns the means of loss and metrics."""
-    averages = Averages(step.stateful_names)
+    averages = Averages(step.stateful_names, step.names)
     hooks.on_test_begin({})
-    with step.evaluating() as test:
+    with step.testing() as test:
         for index, batch in enumerate(batches):
             logs = Logs({"batch": index, "size": batch.size}, fetch=fetch, means=averages)
             hooks.on_test_batch_begin(index, logs)

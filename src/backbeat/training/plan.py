@@ -32,7 +32,7 @@ def has_bar(hooks: CallbackList) -> bool:
 
 def _may_add_names(callback: Any) -> bool:
     """Whether `callback` may put values of its own into the logs of an epoch."""
-    ours = type(callback).__module__.startswith("backbeat.callbacks")
+    ours = type(callback).__module__.startswith("backbeat.")
     if ours and not isinstance(callback, LambdaCallback):
         return False
     return answers(callback, "on_epoch_end")

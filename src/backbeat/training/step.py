@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal, cast
 
 import torch
 from torch import nn
@@ -15,8 +16,21 @@ from backbeat.optimizers import Optimizer
 from backbeat.tensors import map_leaves
 from backbeat.training.calls import caller
 from backbeat.training.objective import Objective, Values
+from backbeat.training.precision import in_bfloat16
 
-__all__ = ["Step"]
+__all__ = ["Step", "StepSettings"]
+
+
+@dataclass(frozen=True)
+class StepSettings:
+    """How a batch is computed, beyond the loss and the optimizer."""
+
+    accumulate: int = 1
+    """Batches whose gradients are gathered before the optimizer steps."""
+    precision: Literal["bf16"] | None = None
+    """The type that matrix products are computed in; the weights stay as they are."""
+    jit_compile: bool = False
+    """Whether the model is compiled by torch.compile."""
 
 
 class Step:
@@ -28,28 +42,43 @@ class Step:
         objective: Objective | None = None,
         test_objective: Objective | None = None,
         optimizer: Optimizer | None = None,
+        settings: StepSettings | None = None,
     ) -> None:
         self._module = module
         self._objective = objective
         # Its own, so that evaluating in mid-epoch leaves the epoch's running metrics alone.
         self._test_objective = test_objective
         self._optimizer = optimizer
-        self._call: Callable[[Any], Any] | None = None
+        self._settings = settings or StepSettings()
+        self._kind: type | None = None
+        self._call: Callable[[Any], Any] = module
+        self._gathered_batches = 0
+        self._gathered_samples = 0
         self.names = () if objective is None else objective.names
         self.stateful_names = () if objective is None else objective.stateful_names
+        if self._settings.accumulate > 1:
+            self.train = self._train_part
 
     def reset_metrics(self) -> None:
-        """A new epoch begins: metrics that run through it begin anew."""
+        """A new epoch begins: metrics that run through it begin anew, and nothing is gathered."""
+        # A run that ended by an error may have left gradients that wait for their step.
+        self._gathered_batches = self._gathered_samples = 0
         if self._objective is not None:
             self._objective.reset()
 
     def forward(self, x: Any) -> Any:
         """The module's outputs for `x`: one tensor, a list of inputs, or a dict of them."""
-        if self._call is None:
-            self._call = caller(self._module, x)
+        if type(x) is not self._kind:
+            self._kind, self._call = type(x), self._settled_call(x)
         return self._call(x)
 
-    def train(self, batch: Batch) -> Values:
+    def _settled_call(self, x: Any) -> Callable[[Any], Any]:
+        call = caller(self._module, x)
+        if self._settings.jit_compile:
+            call = cast(Any, torch).compile(call)
+        return in_bfloat16(call, self._module) if self._settings.precision == "bf16" else call
+
+    def train(self, batch: Batch) -> Values:  # pyright: ignore[reportRedeclaration]
         """One update; returns the batch's own values."""
         objective, optimizer = self._compiled()
         optimizer.zero_grad()
@@ -58,16 +87,51 @@ class Step:
         optimizer.step()
         return values
 
+    def _train_part(self, batch: Batch) -> Values:
+        values = self._gather(batch)
+        self._advance()
+        return values
+
     def train_heard(self, batch: Batch, hooks: CallbackList, index: int, logs: Any) -> Values:
         """As `train`, for runs in which somebody listens around the optimizer's step."""
-        objective, optimizer = self._compiled()
-        optimizer.zero_grad()
-        loss, values = objective(self.forward, batch)
-        loss.backward()  # pyright: ignore[reportUnknownMemberType]
+        values = self._gather(batch)
         hooks.on_backward_end(index, logs)
-        optimizer.step()
-        hooks.on_step_end(index, logs)
+        if self._advance():
+            hooks.on_step_end(index, logs)
         return values
+
+    def _gather(self, batch: Batch) -> Values:
+        """Add the gradients of `batch` to those that wait for the optimizer."""
+        objective, optimizer = self._compiled()
+        if not self._gathered_batches:
+            optimizer.zero_grad()
+        loss, values = objective(self.forward, batch)
+        if self._settings.accumulate > 1:
+            # Weighted by size here, divided by all samples later: the mean over uneven batches.
+            loss = loss * batch.size
+        loss.backward()  # pyright: ignore[reportUnknownMemberType]
+        self._gathered_batches += 1
+        self._gathered_samples += batch.size
+        return values
+
+    def _advance(self) -> bool:
+        """Let the optimizer step if enough was gathered; says whether it did."""
+        if self._gathered_batches < self._settings.accumulate:
+            return False
+        self.flush()
+        return True
+
+    def flush(self) -> None:
+        """Step with what was gathered, at the end of an epoch too: nothing is left over."""
+        if not self._gathered_batches:
+            return
+        _, optimizer = self._compiled()
+        if self._settings.accumulate > 1:
+            for parameter in self._module.parameters():
+                if parameter.grad is not None:
+                    parameter.grad.div_(self._gathered_samples)
+        self._gathered_batches = self._gathered_samples = 0
+        optimizer.step()
 
     def test(self, batch: Batch) -> Values:
         """The values of a batch, without an update."""
@@ -84,15 +148,21 @@ class Step:
         return self._objective, self._optimizer
 
     @contextmanager
-    def evaluating(self) -> Generator[Callable[[Batch], Values]]:
-        """Within it the module is in inference mode and no gradients are kept; gives `test`."""
-        modes = [(module, module.training) for module in self._module.modules()]
-        self._module.eval()
+    def testing(self) -> Generator[Callable[[Batch], Values]]:
+        """As `evaluating`, for a pass that measures: metrics begin anew; gives `test`."""
         if self._test_objective is not None:
             self._test_objective.reset()
+        with self.evaluating():
+            yield self.test
+
+    @contextmanager
+    def evaluating(self) -> Generator[None]:
+        """Within it the module is in inference mode and no gradients are kept."""
+        modes = [(module, module.training) for module in self._module.modules()]
+        self._module.eval()
         try:
             with torch.no_grad():
-                yield self.test
+                yield
         finally:
             for module, mode in modes:
                 module.training = mode

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from os import PathLike
 
 import torch
@@ -13,6 +14,7 @@ from backbeat.checkpoints import (
     LayerWeights,
     RawTensor,
     SavedTensors,
+    SavedWeights,
     format_of,
     match,
     read_tensors,
@@ -21,24 +23,72 @@ from backbeat.checkpoints import (
     write_weights,
 )
 from backbeat.errors import BackbeatWarning, CheckpointCorruptError
-from backbeat.layers.keras_layout import keras_weights, layer_weights
+from backbeat.hooks import StopLatch
+from backbeat.layers.keras_layout import KerasWeight, keras_weights, layer_weights
 from backbeat.layers.naming import snake_case
 from backbeat.layers.raw_tensors import from_raw, raw_tensor
 
-__all__ = ["load_weights", "named_layers", "save_weights", "weights_of"]
+__all__ = [
+    "all_weights",
+    "assign_weights",
+    "load_weights",
+    "named_layers",
+    "own_weights",
+    "save_weights",
+    "weights_of",
+]
+
+# Where Keras 3 keeps the weights that belong to the model itself.
+_OWN = "top_level_model_weights"
 
 
 def named_layers(module: nn.Module) -> list[tuple[str, nn.Module]]:
-    """The layers of any module by name: its own word for it, else its children, else itself."""
+    """The layers of any module by name: its own word for it, else its children, else itself.
+
+    No two get the same name, for files tell them apart by it.
+    """
     own = getattr(module, "named_layers", None)
-    if own is not None:
-        return own()
-    return list(module.named_children()) or [(snake_case(type(module).__name__), module)]
+    named: list[tuple[str, nn.Module]] = (
+        own() if callable(own) else list(module.named_children())  # pyright: ignore[reportAssignmentType] - a module's attributes are untyped
+    )
+    return _distinct(named) or [(snake_case(type(module).__name__), module)]
+
+
+def _distinct(named: list[tuple[str, nn.Module]]) -> list[tuple[str, nn.Module]]:
+    taken: set[str] = set()
+    found: list[tuple[str, nn.Module]] = []
+    for name, layer in named:
+        free, number = str(name), 0
+        while free in taken:
+            number += 1
+            free = f"{name}_{number}"
+        taken.add(free)
+        found.append((free, layer))
+    return found
 
 
 def weights_of(module: nn.Module) -> list[LayerWeights]:
     """The weights of each layer, as Keras orders, turns and names them."""
     return [layer_weights(name, layer) for name, layer in named_layers(module)]
+
+
+def own_weights(module: nn.Module) -> list[KerasWeight]:
+    """The weights of `module` that lie in none of its layers, by their torch names."""
+    covered = {id(w.tensor) for _, layer in named_layers(module) for w in keras_weights(layer)}
+    found: dict[int, KerasWeight] = {}
+    for name, tensor in _state(module).items():
+        # torch's counter of batches has no place in Keras' layout.
+        if id(tensor) not in covered and not name.endswith("num_batches_tracked"):
+            trainable = isinstance(tensor, nn.Parameter)
+            found.setdefault(id(tensor), KerasWeight(name, tensor, trainable=trainable))
+    return list(found.values())
+
+
+def all_weights(module: nn.Module) -> list[KerasWeight]:
+    """Every weight once: layer by layer, then those of the module itself."""
+    listed = [w for _, layer in named_layers(module) for w in keras_weights(layer)]
+    once = {id(weight.tensor): weight for weight in reversed([*listed, *own_weights(module)])}
+    return list(reversed(once.values()))
 
 
 def save_weights(module: nn.Module, path: str | PathLike[str]) -> None:
@@ -49,7 +99,8 @@ def save_weights(module: nn.Module, path: str | PathLike[str]) -> None:
     if format_of(path) == "safetensors":
         write_tensors(path, {name: raw_tensor(tensor) for name, tensor in _state(module).items()})
     else:
-        write_weights(path, weights_of(module))
+        own = [(weight.name, weight.array()) for weight in own_weights(module)]
+        write_weights(path, weights_of(module), top_level=own)
 
 
 def load_weights(
@@ -65,47 +116,90 @@ def load_weights(
     left as they are, with a warning. Raises CheckpointError or CheckpointCorruptError.
     """
     if format_of(path) == "safetensors":
-        _load_tensors(module, read_tensors(path), skip_mismatch or by_name)
-        return
+        _assign_tensors(module, read_tensors(path), by_name=by_name, skip_mismatch=skip_mismatch)
+    else:
+        assign_weights(module, read_weights(path), by_name=by_name, skip_mismatch=skip_mismatch)
+
+
+def assign_weights(
+    module: nn.Module, saved: SavedWeights, *, by_name: bool = False, skip_mismatch: bool = False
+) -> None:
+    """Put the weights of an HDF5 file into `module`; as `load_weights`."""
+    own = own_weights(module)
+    held = LayerWeights(_OWN, tuple((each.name, each.array()) for each in own), _OWN)
+    given = LayerWeights(_OWN, saved.top_level, _OWN)
     matched = match(
-        read_weights(path), weights_of(module), by_name=by_name, skip_mismatch=skip_mismatch
+        replace(saved, layers=(*saved.layers, given), top_level=()),
+        [*weights_of(module), held],
+        by_name=by_name,
+        skip_mismatch=skip_mismatch,
     )
-    for (_, layer), arrays in zip(named_layers(module), matched, strict=True):
-        if arrays is not None:
-            for weight, array in zip(keras_weights(layer), arrays, strict=True):
-                weight.assign(array)
+    live = [*(keras_weights(layer) for _, layer in named_layers(module)), own]
+    for weights, arrays in zip(live, matched, strict=True):
+        for weight, array in zip(weights, arrays or (), strict=arrays is not None):
+            weight.assign(array)
 
 
 def _state(module: nn.Module) -> dict[str, torch.Tensor]:
-    """The state of `module` under its torch names; a wrapping model adds nothing to them."""
-    wrapped = getattr(module, "wrapped", None)
-    return (module if wrapped is None else wrapped).state_dict()
+    """The live state of `module` under its torch names; what wraps it adds nothing to them."""
+    state = _contents(module).state_dict(keep_vars=True)
+    # A module may put other things into its state than tensors, which no file of ours can hold.
+    return {name: each for name, each in state.items() if isinstance(each, torch.Tensor)}
 
 
-def _load_tensors(module: nn.Module, saved: SavedTensors, skip: bool) -> None:
+def _contents(module: nn.Module) -> nn.Module:
+    """What a model, or torch.compile, is wrapped around; else `module` itself."""
+    inner = getattr(module, "_orig_mod", None)
+    if isinstance(getattr(module, "latch", None), StopLatch):
+        inner = getattr(module, "wrapped", None)
+    if isinstance(inner, nn.Module) and list(module.children()) == [inner]:
+        return _contents(inner)
+    return module
+
+
+def _assign_tensors(
+    module: nn.Module, saved: SavedTensors, *, by_name: bool, skip_mismatch: bool
+) -> None:
     own = _state(module)
-    problems = _differences(own, saved.tensors)
-    if problems and not skip:
+    problems = _wrong_shapes(own, saved.tensors)
+    if not by_name:
+        problems = [*_wrong_names(own, saved.tensors), *problems]
+    if problems and not skip_mismatch:
         raise CheckpointCorruptError(
-            f"{saved.path} does not fit this model: {'; '.join(problems)}. Build the model as it "
+            f"{saved.path} does not fit this model: {_listed(problems)}. Build the model as it "
             "was when the file was written, or pass skip_mismatch=True to load what fits."
         )
     if problems:
         warnings.warn(
-            f"{saved.path}: left as they are: {'; '.join(problems)}.", BackbeatWarning, stacklevel=3
+            f"{saved.path}: left as they are: {_listed(problems)}.", BackbeatWarning, stacklevel=4
         )
+    fitting = {
+        name: from_raw(saved.tensors[name])
+        for name, tensor in own.items()
+        if name in saved.tensors and saved.tensors[name].shape == tuple(tensor.shape)
+    }
     with torch.no_grad():
-        for name, tensor in own.items():
-            if name in saved.tensors and saved.tensors[name].shape == tuple(tensor.shape):
-                tensor.copy_(from_raw(saved.tensors[name]))
+        for name, tensor in fitting.items():
+            own[name].copy_(tensor)
 
 
-def _differences(own: Mapping[str, torch.Tensor], saved: Mapping[str, RawTensor]) -> list[str]:
-    missing = [f"the file has no {name!r}" for name in own if name not in saved]
-    foreign = [f"the model has no {name!r}" for name in saved if name not in own]
-    shapes = [
+def _wrong_names(own: Mapping[str, torch.Tensor], saved: Mapping[str, RawTensor]) -> list[str]:
+    """Names that only one side has; of tied tensors a file need not hold more than one."""
+    there = {id(tensor) for name, tensor in own.items() if name in saved}
+    return [
+        *(f"the file has no {n!r}" for n, tensor in own.items() if id(tensor) not in there),
+        *(f"the model has no {n!r}" for n in saved if n not in own),
+    ]
+
+
+def _wrong_shapes(own: Mapping[str, torch.Tensor], saved: Mapping[str, RawTensor]) -> list[str]:
+    return [
         f"{name!r} has shape {saved[name].shape} in the file, {tuple(tensor.shape)} in the model"
         for name, tensor in own.items()
         if name in saved and saved[name].shape != tuple(tensor.shape)
     ]
-    return [*missing, *foreign, *shapes]
+
+
+def _listed(problems: list[str]) -> str:
+    more = f"; and {len(problems) - 6} more" if len(problems) > 6 else ""
+    return "; ".join(problems[:6]) + more

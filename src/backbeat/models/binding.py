@@ -1,0 +1,36 @@
+"""Binding: an optimizer and the weights of the model that it trains."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from backbeat.errors import ArgumentError, StateError
+from backbeat.optimizers import Optimizer, TorchOptimizer
+
+__all__ = ["bind"]
+
+
+def bind(optimizer: Optimizer, model: nn.Module) -> None:
+    """Let `optimizer` train the weights of `model` that require a gradient.
+
+    One that does so already keeps its state; weights that came since, from an added layer or one
+    that was frozen, join its first group. torch's own optimizers hold what they were given.
+
+    Raises StateError if no weight is trainable, ArgumentError if another model's are trained.
+    """
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not trained:
+        raise StateError("The model has no trainable weights, so there is nothing to train.")
+    if not optimizer.bound:
+        optimizer.bind(trained)
+        return
+    groups = optimizer.torch.param_groups
+    held = {id(parameter) for group in groups for parameter in group["params"]}
+    if held.isdisjoint(map(id, model.parameters())):
+        name = type(optimizer).__name__
+        raise ArgumentError(
+            f"This {name} trains the weights of another model already. Give every model an "
+            f"optimizer of its own: compile({name}(...), ...)."
+        )
+    if not isinstance(optimizer, TorchOptimizer):
+        groups[0]["params"] += [each for each in trained if id(each) not in held]
