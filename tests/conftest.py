@@ -14,6 +14,8 @@ from typing import Any
 
 # Read once, when Keras is imported by the parity tests.
 os.environ.setdefault("KERAS_BACKEND", "torch")
+# For programs that tests run: several threads each, on few cores, take many times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

@@ -260,3 +260,16 @@ def test_workers_are_the_loaders_own_affair():
     loader = DataLoader(Squares(6), batch_size=2, num_workers=1)
 
     assert rows_of(source_of(loader)) == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_evaluating_leaves_the_random_numbers_alone() -> None:
+    """A pass that does not train draws nothing from torch's global generator."""
+    loader = DataLoader(TensorDataset(torch.zeros(4, 2), torch.zeros(4)), batch_size=2)
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+
+    list(as_source(loader, place=Place(), training=False).batches())
+    assert torch.equal(torch.get_rng_state(), before)
+
+    list(as_source(loader, place=Place(), training=True).batches())
+    assert not torch.equal(torch.get_rng_state(), before)

@@ -272,6 +272,8 @@ def test_inputs_that_do_not_fit() -> None:
         layer(torch.ones(2, 1, 28, 28))
     with pytest.raises(DataError, match=r"window of \(3, 3\) does not fit .* padding='same'"):
         layer(torch.ones(2, 2, 9, 3))
+    with pytest.raises(DataError, match=r"window of \(3, 3\) does not fit"):
+        layer(torch.ones(2, 1, 1, 3))
     with pytest.raises(ArgumentError, match="5 channels cannot be parted into 2 groups"):
         Conv2D(4, 3, groups=2)(torch.ones(1, 5, 5, 5))
 

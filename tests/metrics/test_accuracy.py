@@ -91,3 +91,11 @@ def test_shapes_that_do_not_fit_teach() -> None:
         metrics.sparse_categorical_accuracy(torch.zeros(2), torch.zeros(2))
     with pytest.raises(DataError, match="they must be equal"):
         metrics.binary_accuracy(torch.zeros(2), torch.zeros(2, 3))
+
+
+def test_boolean_one_hot_labels() -> None:
+    """Labels such as `y[:, None] == classes` are one-hot too."""
+    labels = torch.tensor([[True, False], [False, True]])
+    outputs = torch.tensor([[0.9, 0.1], [0.8, 0.2]])
+
+    assert metrics.categorical_accuracy(labels, outputs).tolist() == [1.0, 0.0]

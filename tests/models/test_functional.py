@@ -200,9 +200,7 @@ def test_a_shared_layer_that_ends_two_outputs():
     model = Model([left, right], [shared(left), shared(right)])
     model.compile("sgd", "categorical_crossentropy", metrics=["acc"])
     y = np.eye(2)[[0, 1, 1, 0, 1, 0, 0, 1, 1]]
-    values = dict(
-        zip(model.metrics_names, model.evaluate([X, Z], [y, y], verbose=0), strict=True)
-    )
+    values = dict(zip(model.metrics_names, model.evaluate([X, Z], [y, y], verbose=0), strict=True))
 
     assert model.metrics_names == ["loss", "d_loss", "d_1_loss", "d_acc", "d_1_acc"]
     for name, predicted in zip(("d", "d_1"), model.predict([X, Z]), strict=True):

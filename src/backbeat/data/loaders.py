@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
+import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
 from backbeat.data.array_source import Shuffle
@@ -27,6 +28,7 @@ class LoaderSource(StreamSource):
     ) -> None:
         super().__init__(type(loader).__name__, unpack, steps, training)
         self._loader = loader
+        self._training = training
         self.batch_size = loader.batch_size
 
     @property
@@ -47,8 +49,18 @@ class LoaderSource(StreamSource):
         return whole // size * size
 
     def open(self) -> Iterator[Any]:
-        """One pass over the loader."""
-        return iter(self._loader)
+        """One pass over the loader.
+
+        A loader draws a seed for its workers from torch's global generator, even without workers.
+        An evaluation leaves the generator as it was: looking must not change the training.
+        """
+        if self._training:
+            return iter(self._loader)
+        state = torch.get_rng_state()
+        try:
+            return iter(self._loader)
+        finally:
+            torch.set_rng_state(state)
 
 
 def is_dataset(thing: object) -> bool:

@@ -165,7 +165,7 @@ class _Conv(Layer):
                 f"{self.name!r} was built for inputs of {wanted} channels; these have {given} "
                 f"(shape {shape}, {self.data_format})."
             )
-        if min(self.compute_output_shape(shape)[1:], key=lambda size: size or 0) == 0:
+        if any((size or 0) < 1 for size in self.compute_output_shape(shape)[1:]):
             return DataError(
                 f"{self.name!r}: the window of {self.kernel_size} does not fit into inputs of "
                 f"the shape {shape}. Make it smaller, or pad with padding='same'."

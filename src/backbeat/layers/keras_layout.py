@@ -15,6 +15,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from backbeat.checkpoints.checkpoint import LayerWeights
 from backbeat.errors import ArgumentError, StateError
 from backbeat.layers.naming import snake_case
+from backbeat.layers.wrappers import bare
 from backbeat.tensors import to_numpy, to_tensor
 
 __all__ = ["KerasWeight", "below", "keras_kind", "keras_weights", "layer_weights", "others"]
@@ -88,6 +89,7 @@ def keras_weights(module: nn.Module) -> list[KerasWeight]:
     >>> [(weight.name, weight.shape) for weight in keras_weights(nn.Linear(8, 6))]
     [('kernel', (8, 6)), ('bias', (6,))]
     """
+    module = bare(module)
     _refuse_lazy(module)
     weights = _unique(_own_method(module) or _listed(module))
     return [weight for weight in weights if weight.trainable] + [
@@ -108,6 +110,7 @@ def layer_weights(name: str, module: nn.Module) -> LayerWeights:
 def _inner(module: nn.Module, path: str, arrays: dict[str, Array]) -> tuple[LayerWeights, ...]:
     """The layers of a model within a model, with those of `arrays` that are theirs."""
     layers: list[LayerWeights] = []
+    module = bare(module)
     for name, child in _named_children(module) if _is_model(module) else ():
         below_it = f"{path}{name}/"
         names = [below_it + weight.name for weight in keras_weights(child)]
@@ -126,6 +129,7 @@ def _is_model(module: nn.Module) -> bool:
 
 def keras_kind(module: nn.Module) -> str:
     """The snake_case name of the Keras class that does what `module` does."""
+    module = bare(module)
     for kinds, name in _KINDS:
         if isinstance(module, kinds):
             return name
@@ -184,7 +188,7 @@ def _named_children(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """The modules in `module` by their own names; a name that is taken gives way to torch's."""
     taken: set[str] = set()
     for attribute, child in module.named_children():
-        own = str(getattr(child, "name", attribute))
+        own = str(getattr(bare(child), "name", attribute))
         name = attribute if own in taken else own
         taken.add(name)
         yield name, child

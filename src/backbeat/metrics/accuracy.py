@@ -31,7 +31,12 @@ def categorical_accuracy(y_true: Tensor, y_pred: Tensor) -> Tensor:
     if y_true.shape != y_pred.shape:
         raise shapes_differ(y_true, y_pred, "For class numbers use 'sparse_categorical_accuracy'.")
     _check_classes(y_pred)
-    return over_samples((y_true.argmax(-1) == y_pred.argmax(-1)).float())
+    return over_samples((_class_of(y_true) == y_pred.argmax(-1)).float())
+
+
+def _class_of(one_hot: Tensor) -> Tensor:
+    """The class numbers in one-hot labels; torch finds no largest among booleans."""
+    return (one_hot.byte() if one_hot.dtype is torch.bool else one_hot).argmax(-1)
 
 
 def sparse_categorical_accuracy(y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -48,7 +53,7 @@ def top_k_categorical_accuracy(y_true: Tensor, y_pred: Tensor, k: int = 5) -> Te
             y_true, y_pred, "For class numbers use 'sparse_top_k_categorical_accuracy'."
         )
     _check_classes(y_pred)
-    return over_samples(_in_top(y_true.argmax(-1), y_pred, k))
+    return over_samples(_in_top(_class_of(y_true), y_pred, k))
 
 
 def sparse_top_k_categorical_accuracy(y_true: Tensor, y_pred: Tensor, k: int = 5) -> Tensor:

@@ -10,8 +10,9 @@ from typing import Any, cast
 from torch import nn
 
 from backbeat import layers
-from backbeat.errors import BackbeatWarning
+from backbeat.errors import BackbeatWarning, StateError
 from backbeat.layers import Layer
+from backbeat.layers.wrappers import bare
 from backbeat.registry import Registry
 
 __all__ = ["KNOWN_LAYERS", "KNOWN_MODELS", "layer_config", "sequential_config", "text_of"]
@@ -120,6 +121,7 @@ def _input_layer(first: tuple[str, nn.Module], shape: Shape) -> Config:
 
 def layer_config(name: str, layer: nn.Module, output_shape: Shape | None = None) -> Config | None:
     """`{"class_name", "config"}` of one layer or model within a model; None if Keras has none."""
+    layer = bare(layer)
     describe: Any = getattr(layer, "keras_config", None)
     if callable(describe):
         return cast(Config | None, describe())
@@ -130,7 +132,10 @@ def layer_config(name: str, layer: nn.Module, output_shape: Shape | None = None)
         described = _counterpart(name, layer, output_shape)
     if described is None:
         return None
-    config = {"name": name, **described.get_config()}
+    try:
+        config = {"name": name, **described.get_config()}
+    except StateError:
+        return None  # a Lambda, whose code no config can hold
     if type(layer).__name__ != "InputLayer":
         config.pop("batch_input_shape", None)
     return {"class_name": type(described).__name__, "config": config | _live(layer)}

@@ -148,9 +148,10 @@ class Graph:
         for node in self.nodes:
             if node.inputs is None and id(node) not in known:
                 name = getattr(node.layer, "name", "?")
+                names = ", ".join(symbol.name for symbol in self.input_symbols)
                 raise ArgumentError(
                     f"The outputs need the input {name!r}, which is not among the model's inputs "
-                    f"({', '.join(symbol.name for symbol in self.input_symbols)}). Add it: Model([...], outputs)."
+                    f"({names}). Add it: Model([...], outputs)."
                 )
 
     def _in_keras_order(self) -> list[nn.Module]:

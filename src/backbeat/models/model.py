@@ -14,6 +14,7 @@ from backbeat.hooks.host import Direction
 from backbeat.layers import keras_weights
 from backbeat.layers.naming import snake_case, unique_name
 from backbeat.layers.symbol import Symbol
+from backbeat.layers.wrappers import bare
 from backbeat.models.architecture import Architecture
 from backbeat.models.arguments import step_settings
 from backbeat.models.compiled import Compiled
@@ -103,7 +104,7 @@ class Model(Architecture):
     # What it is made of
 
     def _contents(self) -> nn.Module:
-        return self if self.wrapped is None else self.wrapped
+        return self if self.wrapped is None else bare(self.wrapped)
 
     @_Yielding
     def layers(self) -> list[nn.Module]:

@@ -31,7 +31,8 @@ def _row(model: Any, name: str, layer: nn.Module) -> tuple[str, str, str]:
 
 def _line(*cells: str) -> str:
     first, second, third = cells
-    return f"{first:<{_WIDTHS[0]}}{second:<{_WIDTHS[1]}}{third:>{_WIDTHS[2]}}"
+    # A name that is too long for its column still ends before the next one.
+    return f"{first:<{_WIDTHS[0] - 1}} {second:<{_WIDTHS[1] - 1}} {third:>{_WIDTHS[2]}}"
 
 
 def _totals(model: Any) -> list[str]:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from torch import nn
 
-__all__ = ["caller"]
+__all__ = ["Labelled", "caller"]
+
+
+class Labelled(NamedTuple):
+    """Inputs and labels, for a module that takes both and computes its loss itself."""
+
+    x: Any
+    y: Any
 
 
 def caller(module: nn.Module, x: Any) -> Callable[[Any], Any]:
@@ -17,6 +24,8 @@ def caller(module: nn.Module, x: Any) -> Callable[[Any], Any]:
     A list is spread over the arguments of a `forward` that takes several, a dict over one whose
     arguments have its names; anything else is passed as it is.
     """
+    if isinstance(x, Labelled):
+        return _labelled(module, x)
     if isinstance(x, Mapping):
         names = cast(Mapping[str, Any], x)
         return _by_name(module) if _accepts(module, (), names) else module
@@ -26,6 +35,16 @@ def caller(module: nn.Module, x: Any) -> Callable[[Any], Any]:
             return _first(module)
         return _spread(module) if len(inputs) > 1 and _accepts(module, inputs, {}) else module
     return module
+
+
+def _labelled(module: nn.Module, pair: Labelled) -> Callable[[Any], Any]:
+    """Called on inputs and labels if `forward` takes both, else on the inputs alone."""
+    if isinstance(pair.x, (list, tuple)) and _accepts(module, [*pair.x, pair.y], {}):
+        return lambda both: module(*both.x, both.y)
+    if _accepts(module, pair, {}):
+        return lambda both: module(*both)
+    call = caller(module, pair.x)
+    return lambda both: call(both.x)
 
 
 def _spread(module: nn.Module) -> Callable[[Any], Any]:

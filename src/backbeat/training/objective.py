@@ -10,6 +10,7 @@ import torch
 from backbeat.data import Batch
 from backbeat.errors import DataError
 from backbeat.tensors import leaves
+from backbeat.training.calls import Labelled
 from backbeat.training.own_loss import loss_in
 from backbeat.training.target import Target, Values
 
@@ -86,7 +87,7 @@ class Objective:
 
     def _of_its_own(self, forward: Forward, batch: Batch) -> tuple[torch.Tensor, Values]:
         """For modules whose forward computes the loss, from inputs and labels together."""
-        outputs = forward(batch.x if batch.y is None else [batch.x, batch.y])
+        outputs = forward(batch.x if batch.y is None else Labelled(batch.x, batch.y))
         loss = self._penalized(loss_in(outputs))
         return loss, Values(loss=_settled(loss))
 

@@ -54,7 +54,12 @@ def predict_pass(hooks: CallbackList, step: Step, batches: Iterable[Batch]) -> A
 
 
 def _joined(parts: list[Any]) -> Any:
-    """The outputs of all batches, one after the other: in one copy."""
+    """The outputs of all batches, one after the other: in one copy; None stays None."""
     flat = [list(leaves(part)) for part in parts]
-    columns = iter([to_numpy(torch.cat(column)) for column in zip(*flat, strict=True)])
-    return map_leaves(lambda _: next(columns), parts[0])
+    columns = iter([_column(column) for column in zip(*flat, strict=True)])
+    return map_leaves(lambda leaf: None if leaf is None else next(columns), parts[0])
+
+
+def _column(parts: tuple[torch.Tensor, ...]) -> Any:
+    """One output of all batches; a single number per batch, such as a loss, becomes a row."""
+    return to_numpy(torch.cat(parts) if parts[0].ndim else torch.stack(parts))

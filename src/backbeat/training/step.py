@@ -54,6 +54,7 @@ class Step:
         self._call: Callable[[Any], Any] = module
         self._gathered_batches = 0
         self._gathered_samples = 0
+        self._heard: tuple[CallbackList, int, Any] | None = None
         self.names = () if objective is None else objective.names
         self.stateful_names = () if objective is None else objective.stateful_names
         if self._settings.accumulate > 1:
@@ -63,6 +64,7 @@ class Step:
         """A new epoch begins: metrics that run through it begin anew, and nothing is gathered."""
         # A run that ended by an error may have left gradients that wait for their step.
         self._gathered_batches = self._gathered_samples = 0
+        self._heard = None
         if self._objective is not None:
             self._objective.reset()
 
@@ -95,6 +97,7 @@ class Step:
     def train_heard(self, batch: Batch, hooks: CallbackList, index: int, logs: Any) -> Values:
         """As `train`, for runs in which somebody listens around the optimizer's step."""
         values = self._gather(batch)
+        self._heard = hooks, index, logs
         hooks.on_backward_end(index, logs)
         if self._advance():
             hooks.on_step_end(index, logs)
@@ -118,13 +121,19 @@ class Step:
         """Let the optimizer step if enough was gathered; says whether it did."""
         if self._gathered_batches < self._settings.accumulate:
             return False
-        self.flush()
+        self._update()
         return True
 
     def flush(self) -> None:
-        """Step with what was gathered, at the end of an epoch too: nothing is left over."""
+        """Step with what is left at the end of an epoch, and tell those who listen."""
         if not self._gathered_batches:
             return
+        self._update()
+        if self._heard is not None:
+            hooks, index, logs = self._heard
+            hooks.on_step_end(index, logs)
+
+    def _update(self) -> None:
         _, optimizer = self._compiled()
         if self._settings.accumulate > 1:
             for parameter in self._module.parameters():
@@ -140,7 +149,7 @@ class Step:
 
     def predict(self, x: Any) -> Any:
         """The outputs for a batch, detached."""
-        return map_leaves(lambda output: output.detach(), self.forward(x))
+        return map_leaves(_detached, self.forward(x))
 
     def _compiled(self) -> tuple[Objective, Optimizer]:
         assert self._objective is not None
@@ -166,3 +175,8 @@ class Step:
         finally:
             for module, mode in modes:
                 module.training = mode
+
+
+def _detached(output: Any) -> Any:
+    # Modules leave out what was not asked for: their loss, where no labels came.
+    return None if output is None else output.detach()

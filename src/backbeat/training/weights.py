@@ -27,6 +27,7 @@ from backbeat.hooks import StopLatch
 from backbeat.layers.keras_layout import KerasWeight, keras_weights, layer_weights
 from backbeat.layers.naming import snake_case
 from backbeat.layers.raw_tensors import from_raw, raw_tensor
+from backbeat.layers.wrappers import bare, bare_name
 
 __all__ = [
     "all_weights",
@@ -47,6 +48,7 @@ def named_layers(module: nn.Module) -> list[tuple[str, nn.Module]]:
 
     No two get the same name, for files tell them apart by it.
     """
+    module = bare(module)
     own = getattr(module, "named_layers", None)
     named: list[tuple[str, nn.Module]] = (
         own() if callable(own) else list(module.named_children())  # pyright: ignore[reportAssignmentType] - a module's attributes are untyped
@@ -142,14 +144,20 @@ def assign_weights(
 
 def _state(module: nn.Module) -> dict[str, torch.Tensor]:
     """The live state of `module` under its torch names; what wraps it adds nothing to them."""
-    state = _contents(module).state_dict(keep_vars=True)
+    contents = _contents(module)
+    state = contents.state_dict(keep_vars=True)
     # A module may put other things into its state than tensors, which no file of ours can hold.
-    return {name: each for name, each in state.items() if isinstance(each, torch.Tensor)}
+    return {
+        bare_name(contents, name): each
+        for name, each in state.items()
+        if isinstance(each, torch.Tensor)
+    }
 
 
 def _contents(module: nn.Module) -> nn.Module:
-    """What a model, or torch.compile, is wrapped around; else `module` itself."""
-    inner = getattr(module, "_orig_mod", None)
+    """What a model, or a wrapper of torch's, is put around; else `module` itself."""
+    module = bare(module)
+    inner = None
     if isinstance(getattr(module, "latch", None), StopLatch):
         inner = getattr(module, "wrapped", None)
     if isinstance(inner, nn.Module) and list(module.children()) == [inner]:

@@ -1,0 +1,299 @@
+"""How a batch is computed: gathered gradients, narrow numbers, compiled models."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from backbeat import optimizers
+from backbeat.callbacks import Callback
+from backbeat.errors import ArgumentError, ArgumentTypeError
+from backbeat.layers import Dense, Input
+from backbeat.models import Model, Sequential
+from backbeat.regularizers import l2
+from backbeat.testing import HookRecorder
+from examples import demo
+
+random = np.random.default_rng(0)
+X = random.normal(size=(256, 6)).astype("float32")
+Y = np.eye(3, dtype="float32")[random.integers(0, 3, 256)]
+WEIGHTS = random.uniform(0, 3, 256).astype("float32")
+
+
+def network(optimizer="sgd", **settings):
+    torch.manual_seed(0)
+    model = Sequential(
+        [
+            Dense(8, activation="tanh", input_dim=6, kernel_regularizer=l2(0.01)),
+            Dense(3, activation="softmax"),
+        ]
+    )
+    model.compile(optimizer, "categorical_crossentropy", metrics=["acc"], **settings)
+    return model
+
+
+def trained(model, batch_size, samples=256, callbacks=None, **more):
+    history = model.fit(
+        X[:samples],
+        Y[:samples],
+        batch_size=batch_size,
+        epochs=2,
+        shuffle=False,
+        verbose=0,
+        callbacks=callbacks,
+        **{name: given[:samples] for name, given in more.items()},
+    )
+    return model.get_weights(), history.history
+
+
+def assert_close(some, others, tolerance=2e-6):
+    for one, other in zip(some, others, strict=True):
+        assert np.abs(one - other).max() < tolerance
+
+
+class Steps(Callback):
+    """Notes each optimizer step and how many the optimizer has counted."""
+
+    def __init__(self):
+        self.steps, self.backward = [], []
+
+    def on_backward_end(self, batch, logs=None):
+        self.backward.append(batch)
+
+    def on_step_end(self, batch, logs=None):
+        self.steps.append((batch, self.model.optimizer.iterations))
+
+
+# accumulate
+
+
+@pytest.mark.parametrize("heard", [False, True], ids=["unheard", "heard"])
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: optimizers.SGD(0.3, momentum=0.9),
+        lambda: optimizers.SGD(0.3, clipnorm=0.1),
+        lambda: optimizers.Adam(0.01),
+    ],
+    ids=["momentum", "clipnorm", "adam"],
+)
+def test_four_times_32_are_128(optimizer, heard):
+    """Gathered from four small batches, the steps are those of one batch of their size."""
+    callbacks = Steps() if heard else None
+    whole, whole_history = trained(network(optimizer()), 128)
+    parts, history = trained(network(optimizer(), accumulate=4), 32, callbacks=callbacks)
+
+    assert_close(parts, whole)
+    assert history["loss"] == pytest.approx(whole_history["loss"], rel=1e-5)
+
+
+def test_uneven_batches():
+    """Batches of 32, 32, 32, 32 and 22: the mean is over samples, and the rest makes a step."""
+    whole, _ = trained(network(), 75, samples=150)
+    parts, _ = trained(network(accumulate=4), 20, samples=150)
+    assert any(np.abs(a - b).max() > 1e-4 for a, b in zip(whole, parts, strict=True))
+
+    # 60 + 60 + 30 samples per epoch, here too.
+    by_hand = network()
+    for _ in range(2):
+        for start, end in ((0, 80), (80, 150)):
+            by_hand.train_on_batch(X[start:end], Y[start:end])
+    assert_close(parts, by_hand.get_weights())
+
+
+def test_weights_of_samples_count():
+    """Sample weights weigh within the gathered batch as within a whole one."""
+    whole, _ = trained(network(), 128, sample_weight=WEIGHTS)
+    parts, _ = trained(network(accumulate=4), 32, sample_weight=WEIGHTS)
+
+    assert_close(parts, whole)
+
+
+def test_hooks_count_batches_and_steps():
+    """Five batches in steps of two: backward rings five times, the step three times an epoch."""
+    steps = Steps()
+    model = network(accumulate=2)
+    trained(model, 30, samples=150, callbacks=[steps])
+
+    assert steps.backward == [0, 1, 2, 3, 4] * 2
+    assert steps.steps == [(1, 1), (3, 2), (4, 3), (1, 4), (3, 5), (4, 6)]
+    assert model.optimizer.iterations == 6
+
+
+def test_order_of_hooks():
+    """The step rings inside the batch that completes it; the rest after the last batch's end."""
+    recorder = HookRecorder()
+    network(accumulate=2).fit(
+        X[:90], Y[:90], batch_size=30, verbose=0, shuffle=False, callbacks=[recorder]
+    )
+    heard = [hook for hook in recorder.hooks if not hook.startswith("on_train_")]
+
+    assert heard == [
+        "on_epoch_begin",
+        *("on_batch_begin", "on_backward_end", "on_batch_end"),
+        *("on_batch_begin", "on_backward_end", "on_step_end", "on_batch_end"),
+        *("on_batch_begin", "on_backward_end", "on_batch_end"),
+        "on_step_end",
+        "on_epoch_end",
+        "close",
+    ]
+
+
+def test_batch_logs_are_the_batchs_own():
+    """What is logged does not depend on what is gathered."""
+    one, other = HookRecorder("on_train_batch_end"), HookRecorder("on_train_batch_end")
+    trained(network(optimizers.SGD(0.0)), 32, callbacks=[one])
+    trained(network(optimizers.SGD(0.0), accumulate=3), 32, callbacks=[other])
+
+    assert [call[-1]["loss"] for call in one.calls] == pytest.approx(
+        [call[-1]["loss"] for call in other.calls]
+    )
+
+
+def test_a_stop_leaves_no_gradient_behind():
+    """Asked to stop in mid-step, what was gathered is still used, and the next run starts clean."""
+
+    class Stop(Callback):
+        def on_batch_end(self, batch, logs=None):
+            self.model.stop_training = batch == 2
+
+    model = network(accumulate=2)
+    model.fit(X, Y, batch_size=32, verbose=0, shuffle=False, callbacks=[Stop()])
+
+    assert model.optimizer.iterations == 2
+    model.fit(X, Y, batch_size=128, verbose=0, shuffle=False)
+    assert model.optimizer.iterations == 3
+
+
+def test_gradients_of_a_run_that_failed_are_forgotten():
+    """A run that ended in mid-step by an error adds nothing to the next one's first step."""
+
+    class Failure(Callback):
+        def on_batch_end(self, batch, logs=None):
+            raise RuntimeError("no more")
+
+    model, fresh = network(accumulate=2), network(accumulate=2)
+    with pytest.raises(RuntimeError, match="no more"):
+        model.fit(10 * X, Y, batch_size=32, verbose=0, callbacks=[Failure()])
+
+    assert_close(trained(model, 32)[0], trained(fresh, 32)[0], 1e-7)
+
+
+def test_accumulate_with_frozen_and_unused_weights():
+    """Weights that get no gradient are left alone."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.used, self.unused = nn.Linear(6, 3), nn.Linear(6, 3)
+
+        def forward(self, x):
+            return self.used(x)
+
+    net = Net()
+    net.used.bias.requires_grad_(False)
+    kept = net.used.bias.clone(), net.unused.weight.clone()
+    model = Model(net)
+    model.compile("sgd", nn.CrossEntropyLoss(), accumulate=2)
+    model.fit(X, Y, verbose=0)
+
+    assert net.used.bias.equal(kept[0])
+    assert net.unused.weight.equal(kept[1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"accumulate": 0}, ArgumentError),
+        ({"accumulate": 1.5}, ArgumentTypeError),
+        ({"accumulate": True}, ArgumentTypeError),
+        ({"precision": "bf61"}, ArgumentError),
+        ({"precision": 16}, ArgumentError),
+    ],
+)
+def test_settings_that_do_not_fit(settings, error):
+    """`compile` refuses them by their names."""
+    with pytest.raises(error, match=next(iter(settings))):
+        network(**settings)
+
+
+# precision
+
+
+def test_bf16_trains_to_the_same_accuracy():
+    """The demo's model reaches the same accuracy with bfloat16 products, within 0.01."""
+    x, held_out, y, truth = demo.digits()
+    reached = {}
+    for precision in (None, "bf16"):
+        torch.manual_seed(0)
+        model = demo.classifier()
+        model.compile("adam", model.loss, metrics=["acc"], precision=precision)
+        model.fit(x, y, batch_size=64, epochs=12, verbose=0)
+        reached[precision] = model.evaluate(held_out, truth, verbose=0)[1]
+
+    assert reached[None] > 0.94
+    assert reached["bf16"] == pytest.approx(reached[None], abs=0.01)
+
+
+def test_bf16_computes_in_bfloat16_and_keeps_float32():
+    """The layers see bfloat16; weights, slots, losses and predictions stay float32."""
+    seen = []
+
+    class Watched(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two = nn.Linear(6, 4), nn.Linear(4, 3)
+
+        def forward(self, x):
+            hidden = self.one(x)
+            seen.append(hidden.dtype)
+            return self.two(hidden)
+
+    model = Model(Watched())
+    model.compile("adam", nn.CrossEntropyLoss(), precision="bf16")
+    model.fit(X, Y, verbose=0)
+    predicted = model.predict(X)
+
+    assert set(seen) == {torch.bfloat16}
+    assert {each.dtype for each in model.parameters()} == {torch.float32}
+    assert {each.grad.dtype for each in model.parameters()} == {torch.float32}
+    assert predicted.dtype == np.float32
+
+
+def test_fp32_is_the_default():
+    """`"fp32"` changes nothing."""
+    assert_close(trained(network(), 64)[0], trained(network(precision="fp32"), 64)[0], 1e-9)
+
+
+def test_bf16_with_accumulate_and_several_outputs():
+    """The settings go together."""
+    inputs = Input((6,))
+    model = Model(inputs, [Dense(3, "softmax", name="a")(inputs), Dense(1, name="b")(inputs)])
+    model.compile("sgd", ["categorical_crossentropy", "mse"], precision="bf16", accumulate=3)
+    losses = model.fit(X, [Y, X[:, :1]], epochs=5, verbose=0).history["loss"]
+
+    assert losses[-1] < losses[0]
+
+
+# jit_compile
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.filterwarnings("ignore")  # torch's compiler warns about itself
+def test_compiled_it_computes_the_same(monkeypatch):
+    """`jit_compile=True` gives the same weights, values and predictions, and clean state keys."""
+    # The compiler draws bars, whose monitor would go on as a thread.
+    monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)
+    plain, compiled = network(), network(jit_compile=True)
+    keys = list(compiled.state_dict())
+    weights, history = trained(plain, 64)
+    others, other_history = trained(compiled, 64)
+
+    assert_close(others, weights, 1e-5)
+    assert other_history["loss"] == pytest.approx(history["loss"], rel=1e-5)
+    assert np.abs(compiled.predict(X) - plain.predict(X)).max() < 1e-5
+    assert compiled.evaluate(X, Y, verbose=0) == pytest.approx(
+        plain.evaluate(X, Y, verbose=0), rel=1e-5
+    )
+    assert list(compiled.state_dict()) == keys
