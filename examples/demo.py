@@ -32,6 +32,7 @@ from backbeat.models import Sequential, load_model
 from backbeat.utils import to_categorical
 
 WARM_UP = 4
+SHOWN = 8
 
 
 class LossHistory(Callback):
@@ -72,7 +73,7 @@ class Listener:
 
 
 def digits():
-    """Images as rows of 64 numbers from 0 to 1, labels one-hot, a fifth of them held out."""
+    """Images as rows of 64 numbers from 0 to 1, labels one-hot, a fifth of them for the test."""
     images, labels = load_digits(return_X_y=True)
     images = (images / 16).astype("float32")
     return train_test_split(
@@ -105,11 +106,12 @@ def main(folder: Path) -> float:
     best, rows, lines = folder / "best.h5", folder / "training.csv", folder / "losses.jsonl"
     rows.unlink(missing_ok=True)
     batch_losses, listener = LossHistory(), Listener()
+    checkpoint = ModelCheckpoint(best, monitor="val_acc", mode="max", save_best_only=True)
     with lines.open("w", buffering=1) as stream:
         watching = [
             batch_losses,
             TerminateOnNaN(),
-            ModelCheckpoint(best, monitor="val_acc", mode="max", save_best_only=True),
+            checkpoint,
             CSVLogger(rows, append=True),
             RemoteMonitor(root=listener.root),
             LambdaCallback(
@@ -118,14 +120,15 @@ def main(folder: Path) -> float:
                 )
             ),
         ]
-        settings = {"batch_size": 64, "verbose": 2, "validation_data": (x_test, y_test)}
+        # The test data stay out of it: what is chosen by validation is judged by something else.
+        settings = {"batch_size": 64, "verbose": 2, "validation_split": 0.2}
 
         print(f"\nWarm-up: {WARM_UP} epochs in which LearningRateScheduler raises the rate")
         rise = LearningRateScheduler(lambda epoch: 0.002 * (epoch + 1) / WARM_UP)
         model.fit(x_train, y_train, epochs=WARM_UP, callbacks=[*watching, rise], **settings)
 
         print("\nThen up to 60 epochs with ReduceLROnPlateau and EarlyStopping")
-        watching[2].initial_value_threshold = watching[2].best
+        checkpoint.initial_value_threshold = checkpoint.best  # it starts afresh with each fit
         history = model.fit(
             x_train,
             y_train,
@@ -143,14 +146,15 @@ def main(folder: Path) -> float:
     stopped = history.stopped
     why = f"{stopped.by}: {stopped.reason}" if stopped else "all epochs were done"
     print(f"\nWhy it stopped: {why}")
-    print(f"Batches seen by a callback of our own: {len(batch_losses.losses)}")
+    print(f"Batch losses of this fit, kept by a callback of our own: {len(batch_losses.losses)}")
     print(f"Epochs received by the server that RemoteMonitor posts to: {len(listener.epochs)}")
-    print(f"\nWhat each callback cost:\n{history.cost}")
+    header, *rows_of_cost = str(history.cost).splitlines()
+    print("\nWhat the callbacks cost in seconds, the dearest first (all of it: history.cost):")
+    print("\n".join([header, *rows_of_cost[:SHOWN]]))
     print("\nWritten, and how to look at it:")
-    print(f"  {rows}    a row per epoch:   column -s, -t {rows}")
-    print(f"  {lines}   a line per epoch:  tail {lines}")
-    print(f"  {best}         the best model:    backbeat.models.load_model({str(best)!r}),")
-    print(f"  {'':{len(str(best))}}                            or keras.models.load_model(...)")
+    print(f"  a row per epoch:  column -s, -t {rows}")
+    print(f"  a line per epoch: tail {lines}")
+    print(f"  the best model:   backbeat.load_model({str(best)!r}), or Keras' own load_model")
 
     loss, accuracy = load_model(best).evaluate(x_test, y_test, verbose=0)
     print(f"\nThe best checkpoint, loaded back: test loss {loss:.4f}, test accuracy {accuracy:.4f}")

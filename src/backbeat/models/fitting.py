@@ -9,7 +9,7 @@ import torch
 from torch.nn.parameter import is_lazy
 
 from backbeat.callbacks import History
-from backbeat.data import Place, Source, as_source, size_of, split_tail
+from backbeat.data import Place, Source, as_source, split_tail
 from backbeat.errors import StateError
 from backbeat.models.arguments import (
     fraction,
@@ -24,14 +24,12 @@ from backbeat.models.hosting import Hosting
 from backbeat.models.placement import device_of, pick_device, place_of
 from backbeat.models.validation import Validation
 from backbeat.optimizers import Optimizer
-from backbeat.tensors import map_leaves, to_numpy
 from backbeat.training.calls import caller
 from backbeat.training.fit import Run, evaluate, fit, predict
 from backbeat.training.objective import Penalties
 from backbeat.training.step import Step, StepSettings
-from backbeat.training.values import fetch
 
-__all__ = ["Fitting"]
+__all__ = ["Fitting", "one_or_list"]
 
 
 class Fitting(Hosting):
@@ -131,7 +129,7 @@ class Fitting(Hosting):
         )
         step = self._ready(source)
         results = evaluate(self, step, source, verbose=verbosity(verbose), callbacks=callbacks)
-        return _one_or_list([results[name] for name in step.names])
+        return one_or_list([results[name] for name in step.names])
 
     def predict(
         self,
@@ -147,34 +145,6 @@ class Fitting(Hosting):
         return predict(
             self, self._ready(source), source, verbose=verbosity(verbose), callbacks=callbacks
         )
-
-    # Single batches
-
-    def train_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None
-    ) -> Any:
-        """One update on one batch; returns its loss, or a list with the metrics."""
-        self._require_compiled("train_on_batch")
-        source = self._single(x, y, sample_weight, class_weight)
-        step = self._ready(source, training=True)
-        self.train()
-        step.reset_metrics()
-        return _read(step, step.train(next(source.batches())))
-
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-        """The loss of one batch, or a list with the metrics, without an update."""
-        self._require_compiled("test_on_batch")
-        source = self._single(x, y, sample_weight, None)
-        step = self._ready(source)
-        with step.testing() as test:
-            return _read(step, test(next(source.batches())))
-
-    def predict_on_batch(self, x: Any) -> Any:
-        """The outputs for one batch, as NumPy arrays."""
-        source = self._single(x, None, None, None)
-        step = self._ready(source)
-        with step.evaluating():
-            return map_leaves(to_numpy, step.predict(next(source.batches()).x))
 
     # Getting ready
 
@@ -254,23 +224,7 @@ class Fitting(Hosting):
     def _bound_optimizer(self) -> Optimizer:
         return self._require_compiled("reading or setting the learning rate").optimizer
 
-    def _single(self, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Source:
-        return as_source(
-            x,
-            y,
-            sample_weight,
-            batch_size=max(1, size_of(x)),
-            class_weight=class_weight,
-            place=self._settle_place(),
-            training=True,
-        )
 
-
-def _read(step: Step, values: dict[str, Any]) -> Any:
-    read = fetch([values[name] for name in step.names])
-    return _one_or_list(read)
-
-
-def _one_or_list(values: list[float]) -> Any:
+def one_or_list(values: list[float]) -> Any:
     """Keras' way: a single value by itself, several as a list."""
     return values[0] if len(values) == 1 else values

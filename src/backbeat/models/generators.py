@@ -6,12 +6,12 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from backbeat.callbacks import History
-from backbeat.models.fitting import Fitting
+from backbeat.models.single_batches import SingleBatches
 
 __all__ = ["Generators"]
 
 
-class Generators(Fitting):
+class Generators(SingleBatches):
     """Thin names over `fit`, `evaluate` and `predict`, which take generators themselves.
 
     `max_queue_size`, `workers` and `use_multiprocessing` are accepted and have no effect: batches

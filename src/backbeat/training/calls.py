@@ -39,7 +39,8 @@ def caller(module: nn.Module, x: Any) -> Callable[[Any], Any]:
 
 def _labelled(module: nn.Module, pair: Labelled) -> Callable[[Any], Any]:
     """Called on inputs and labels if `forward` takes both, else on the inputs alone."""
-    if isinstance(pair.x, (list, tuple)) and _accepts(module, [*pair.x, pair.y], {}):
+    several = cast(list[Any], pair.x) if isinstance(pair.x, (list, tuple)) else None
+    if several is not None and _accepts(module, [*several, pair.y], {}):
         return lambda both: module(*both.x, both.y)
     if _accepts(module, pair, {}):
         return lambda both: module(*both)

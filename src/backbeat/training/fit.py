@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Generator, Iterable
+from collections.abc import Callable, Container, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,7 +12,7 @@ from backbeat.data import Batch, Source
 from backbeat.hooks import CallbackList
 from backbeat.training.loop import Loop
 from backbeat.training.passes import evaluate_pass, predict_pass
-from backbeat.training.plan import has_bar
+from backbeat.training.plan import has_bar, run_params
 from backbeat.training.step import Step
 
 __all__ = ["Run", "evaluate", "fit", "predict"]
@@ -96,7 +96,7 @@ def evaluate(
 ) -> dict[str, float]:
     """Evaluate `model` on `source`; returns the mean loss and metrics by name."""
     hooks = _hooks(source, verbose, callbacks, step.stateful_names)
-    with _standing_alone(hooks, model, _params(source, verbose, list(step.names))):
+    with _standing_alone(hooks, model, _params(source, verbose, step.names)):
         return evaluate_pass(hooks, step, source.batches())
 
 
@@ -119,17 +119,14 @@ def _hooks(
     return hooks
 
 
-def _params(source: Source, verbose: int, metrics: list[str]) -> dict[str, Any]:
-    return {
-        "batch_size": source.batch_size,
-        "epochs": 1,
-        "initial_epoch": 0,
-        "steps": source.steps,
-        "samples": source.samples,
-        "verbose": verbose,
-        "do_validation": False,
-        "metrics": metrics,
-    }
+def _params(source: Source, verbose: int, metrics: Sequence[str]) -> dict[str, Any]:
+    return run_params(
+        batch_size=source.batch_size,
+        steps=source.steps,
+        samples=source.samples,
+        verbose=verbose,
+        metrics=metrics,
+    )
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from backbeat.data import Batch, size_of
 from backbeat.errors import BackbeatWarning, StateError
 from backbeat.hooks import CallbackList, Logs, Stop
 from backbeat.training.module_host import ModuleHost, TrainingHost
-from backbeat.training.plan import check_rate_owners, has_bar, plan_of
+from backbeat.training.plan import check_rate_owners, has_bar, plan_of, run_params
 from backbeat.training.schedulers import adopt
 from backbeat.training.values import fetch, settle
 
@@ -70,16 +70,16 @@ class Loop:
         self.hooks = CallbackList([self._averages, adopt(callbacks), self.history])
         if verbose and not has_bar(self.hooks):
             self.hooks.append(ProgbarLogger(count_mode, stateful))
-        self.params: dict[str, Any] = {
-            "batch_size": batch_size,
-            "epochs": epochs,
-            "initial_epoch": initial_epoch,
-            "steps": steps,
-            "samples": samples,
-            "verbose": verbose,
-            "do_validation": do_validation,
-            "metrics": _all_names(metrics, do_validation),
-        }
+        self.params = run_params(
+            batch_size=batch_size,
+            epochs=epochs,
+            initial_epoch=initial_epoch,
+            steps=steps,
+            samples=samples,
+            verbose=verbose,
+            do_validation=do_validation,
+            metrics=metrics,
+        )
         self._plan = plan_of(self.hooks, self.params, metrics_are_known=metrics is not None)
         self._owns_rate = any(getattr(each, "owns_rate", False) for each in self.hooks)
         self._warns_of_nan = not any(isinstance(each, TerminateOnNaN) for each in self.hooks)
@@ -281,8 +281,3 @@ class Loop:
             BackbeatWarning,
             stacklevel=2,
         )
-
-
-def _all_names(metrics: Sequence[str] | None, do_validation: bool) -> list[str]:
-    names = list(metrics or ())
-    return names + [f"val_{name}" for name in names] if do_validation else names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backbeat.callbacks import LambdaCallback, ProgbarLogger
@@ -10,7 +10,7 @@ from backbeat.errors import ArgumentError
 from backbeat.hooks import CallbackList, Plan
 from backbeat.hooks.moments import answers
 
-__all__ = ["check_rate_owners", "has_bar", "plan_of"]
+__all__ = ["check_rate_owners", "has_bar", "plan_of", "run_params"]
 
 
 def plan_of(hooks: CallbackList, params: Mapping[str, Any], *, metrics_are_known: bool) -> Plan:
@@ -23,6 +23,31 @@ def plan_of(hooks: CallbackList, params: Mapping[str, Any], *, metrics_are_known
         complete=metrics_are_known and not any(map(_may_add_names, hooks)),
         epochs=params["epochs"],
     )
+
+
+def run_params(
+    *,
+    batch_size: int | None,
+    steps: int | None,
+    samples: int | None,
+    verbose: int,
+    metrics: Sequence[str] | None,
+    epochs: int = 1,
+    initial_epoch: int = 0,
+    do_validation: bool = False,
+) -> dict[str, Any]:
+    """The `params` of every callback: the same names for any kind of data and run."""
+    names = list(metrics or ())
+    return {
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "initial_epoch": initial_epoch,
+        "steps": steps,
+        "samples": samples,
+        "verbose": verbose,
+        "do_validation": do_validation,
+        "metrics": names + [f"val_{name}" for name in names] if do_validation else names,
+    }
 
 
 def has_bar(hooks: CallbackList) -> bool:
