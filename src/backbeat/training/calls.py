@@ -39,12 +39,12 @@ def caller(module: nn.Module, x: Any) -> Callable[[Any], Any]:
 
 def _labelled(module: nn.Module, pair: Labelled) -> Callable[[Any], Any]:
     """Called on inputs and labels if `forward` takes both, else on the inputs alone."""
-    several = cast(list[Any], pair.x) if isinstance(pair.x, (list, tuple)) else None
-    if several is not None and _accepts(module, [*several, pair.y], {}):
+    x, y = pair
+    if isinstance(x, (list, tuple)) and _accepts(module, [*cast(list[Any], x), y], {}):
         return lambda both: module(*both.x, both.y)
     if _accepts(module, pair, {}):
         return lambda both: module(*both)
-    call = caller(module, pair.x)
+    call = caller(module, cast(Any, x))
     return lambda both: call(both.x)
 
 
