@@ -73,7 +73,7 @@ def named(threads: set[threading.Thread], files: set[str]) -> list[str]:
 
 
 def running_threads() -> set[threading.Thread]:
-    return {thread for thread in threading.enumerate() if thread.is_alive()}
+    return {thread for thread in _own_threads() if thread.is_alive()}
 
 
 def open_files() -> set[str]:
@@ -123,3 +123,8 @@ def refuse_skip(report: Any) -> None:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
         report.longrepr = f"BACKBEAT_NO_SKIP=1, so this may not be skipped: {reason}"
+
+
+def _own_threads() -> list[threading.Thread]:
+    """All threads but those of the pool that torch.compile keeps for its next compilation."""
+    return [each for each in threading.enumerate() if "ThreadPoolExecutor" not in each.name]
