@@ -9,7 +9,8 @@ BackbeatError
 ├── StateError           (RuntimeError) the right call at the wrong moment
 ├── MissingPackageError  (ImportError)  an optional package is not installed
 └── CheckpointError      (OSError)      a file could not be written or read
-    └── CheckpointCorruptError          a file that is not what it says it is
+    ├── CheckpointCorruptError          a file that is not what it says it is
+    └── DirectoryInUseError             another run is writing there
 BackbeatWarning          (RuntimeWarning)
 """
 
@@ -23,6 +24,7 @@ __all__ = [
     "CheckpointCorruptError",
     "CheckpointError",
     "DataError",
+    "DirectoryInUseError",
     "MissingPackageError",
     "MonitorError",
     "StateError",
@@ -68,6 +70,10 @@ class CheckpointError(BackbeatError, OSError):
 
 class CheckpointCorruptError(CheckpointError):
     """A checkpoint is damaged, or does not fit what it is loaded into."""
+
+
+class DirectoryInUseError(CheckpointError):
+    """Another run is writing to the directory at this moment."""
 
 
 class BackbeatWarning(RuntimeWarning):

@@ -19,6 +19,7 @@ WRITING = {
     "replace",
     "unlink",
     "make_directory",
+    "remove_directory",
     "fsync_directory",
 }
 

@@ -1,11 +1,37 @@
-"""The one door to the disk: whole files, probes, and files that grow row by row.
+"""The one door to the disk: whole files and directories, locks, and files that grow by rows.
 
 Everything goes through `files.disk.current`, which tests swap for a disk that fails.
 """
 
+from backbeat.files.directories import (
+    free_bytes,
+    remove_tree,
+    rename_directory,
+    sweep,
+    whole_directory,
+)
 from backbeat.files.disk import Disk, PathLike
+from backbeat.files.inside import open_inside, read_inside
+from backbeat.files.locks import DirectoryLock, lock_directory
 from backbeat.files.places import make_parents, probe
 from backbeat.files.rows import Rows, open_rows
 from backbeat.files.whole import whole
 
-__all__ = ["Disk", "PathLike", "Rows", "make_parents", "open_rows", "probe", "whole"]
+__all__ = [
+    "DirectoryLock",
+    "Disk",
+    "PathLike",
+    "Rows",
+    "free_bytes",
+    "lock_directory",
+    "make_parents",
+    "open_inside",
+    "open_rows",
+    "probe",
+    "read_inside",
+    "remove_tree",
+    "rename_directory",
+    "sweep",
+    "whole",
+    "whole_directory",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import io
 import os
 from collections.abc import Generator
@@ -45,7 +46,7 @@ class Disk:
         os.close(descriptor)
 
     def replace(self, source: Path, target: Path) -> None:
-        """Give `source` the name `target`, in one step."""
+        """Give `source`, a file or a directory, the name `target`, in one step."""
         source.replace(target)
 
     def unlink(self, path: Path) -> None:
@@ -55,6 +56,10 @@ class Disk:
     def make_directory(self, path: Path) -> None:
         """Create one directory, whose parent exists."""
         path.mkdir()
+
+    def remove_directory(self, path: Path) -> None:
+        """Remove a directory, which is empty."""
+        path.rmdir()
 
     def fsync_directory(self, path: Path) -> None:
         """Return once the names in the directory are on the disk, where that can be asked for."""
@@ -77,6 +82,17 @@ class Disk:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
+    def entry(self, path: Path) -> os.stat_result | None:
+        """What is at `path` itself, a link not followed, or None if nothing is."""
+        try:
+            return path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def opened(self, descriptor: int) -> os.stat_result:
+        """What `descriptor` has open, wherever its name may be by now."""
+        return os.fstat(descriptor)
+
     def exists(self, path: Path) -> bool:
         """Whether anything is at `path`, links followed."""
         return self.status(path) is not None
@@ -88,6 +104,33 @@ class Disk:
     def list(self, path: Path) -> list[str]:
         """The names in a directory."""
         return [entry.name for entry in path.iterdir()]
+
+    def free_bytes(self, path: Path) -> int:
+        """The bytes that an ordinary user can still write to the disk below a directory."""
+        status = os.statvfs(path)
+        return status.f_bavail * status.f_frsize
+
+    def lock(self, descriptor: int) -> bool:
+        """Lock an open file until it is closed; False if it is locked already, by anybody."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def open_inside(self, directory: Path, name: str) -> int:
+        """Open what `directory` itself has under `name`, for reading; a link is an error."""
+        below = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            # Not to wait for a writer if it is a pipe.
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+            return os.open(name, flags, dir_fd=below)
+        finally:
+            os.close(below)
+
+    def read(self, descriptor: int, size: int) -> bytes:
+        """The next bytes of an open file, at most `size`; none at its end."""
+        return os.read(descriptor, size)
 
 
 current: Disk = Disk()

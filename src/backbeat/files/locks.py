@@ -1,0 +1,195 @@
+"""Locks: one run at a time in a directory, freed by the system however the run ends."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import socket
+import weakref
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from backbeat.errors import DirectoryInUseError
+from backbeat.files import disk
+from backbeat.files.disk import PathLike, teaching
+from backbeat.files.places import resolve
+
+__all__ = ["DirectoryLock", "Holder", "lock_directory"]
+
+_NAME = ".lock"
+_NO_LOCKS = (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK)
+_LARGEST = 4096
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lock, by its own words: text in a file, to be shown and never acted upon."""
+
+    host: str
+    pid: int
+    boot: str
+    """The system's own number for the time since it was last started."""
+    run: str
+    since: str
+
+    def is_gone(self) -> bool:
+        """Whether that process surely ended; what another machine does cannot be known."""
+        if self.host != socket.gethostname():
+            return False
+        return self.boot != _boot() or not _is_running(self.pid)
+
+
+class DirectoryLock:
+    """A directory that no other run may write to, until `release`; made by `lock_directory`."""
+
+    def __init__(self, path: Path, descriptor: int, left_by: Holder | None) -> None:
+        self.path = path
+        self.left_by = left_by
+        """The run before, if it ended without releasing the lock: it was killed."""
+        self._descriptor: int | None = descriptor
+        _held.add(self)
+
+    def release(self) -> None:
+        """Let others write there; releasing again does nothing."""
+        if self._descriptor is not None:
+            # Removed while it is still locked: nobody else can hold a lock on this very file.
+            with contextlib.suppress(OSError):
+                disk.current.unlink(self.path)
+            self._close()
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            with contextlib.suppress(OSError):
+                disk.current.close(descriptor)
+
+    def __enter__(self) -> DirectoryLock:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+_held: weakref.WeakSet[DirectoryLock] = weakref.WeakSet()
+
+
+def _forget_in_child() -> None:
+    """A forked child must not keep the lock alive after its parent was killed."""
+    for lock in list(_held):
+        lock._close()  # pyright: ignore[reportPrivateUsage] - the same concept, in this file
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
+
+
+def lock_directory(directory: PathLike, run: str = "") -> DirectoryLock:
+    """Keep every other run out of `directory`, which exists; `run` is what they are told of you.
+
+    The lock goes with the process, even after `kill -9`, and is then found in `left_by`. Where the
+    file system has no locks, a file left by a process that ended on this machine counts as free.
+
+    Raises DirectoryInUseError if another run is writing there, in this process or any other, and
+    CheckpointError if the directory cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, lock_directory(folder, "mnist-7") as lock:
+    ...     lock.path.name, lock.left_by
+    ('.lock', None)
+    """
+    path = resolve(directory) / _NAME
+    with teaching(path):
+        descriptor = _locked(path)
+        try:
+            left_by = _holder(descriptor)
+            disk.current.truncate(descriptor, 0)
+            disk.current.write(descriptor, memoryview(_me(run)))
+        except BaseException:
+            disk.current.close(descriptor)
+            raise
+    return DirectoryLock(path, descriptor, left_by)
+
+
+def _locked(path: Path) -> int:
+    """The lock file, opened and locked."""
+    while True:
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        descriptor = disk.current.open(path, flags)
+        try:
+            if not _take(descriptor):
+                raise _in_use(path, _holder(descriptor))
+            # The holder before may have removed the file after it was opened here.
+            there = disk.current.entry(path)
+            if there and os.path.samestat(there, disk.current.opened(descriptor)):
+                return descriptor
+        except BaseException:
+            disk.current.close(descriptor)
+            raise
+        disk.current.close(descriptor)
+
+
+def _take(descriptor: int) -> bool:
+    """Lock the file; where there are no locks, what is written in it decides."""
+    try:
+        return disk.current.lock(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    holder = _holder(descriptor)
+    return holder is None or holder.is_gone()
+
+
+def _holder(descriptor: int) -> Holder | None:
+    """What is written in the lock file, if it is what we write."""
+    try:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        found: Any = json.loads(disk.current.read(descriptor, _LARGEST))
+        texts = {name: str(found[name])[:200] for name in ("host", "boot", "run", "since")}
+        return Holder(pid=int(found["pid"]), **texts)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _in_use(path: Path, holder: Holder | None) -> DirectoryInUseError:
+    """The error for the second run in one directory."""
+    who = "another run"
+    if holder is not None:
+        who = f"run {holder.run!r}" if holder.run else who
+        who += f" (process {holder.pid} on {holder.host!r}, since {holder.since!r})"
+    return DirectoryInUseError(
+        f"{path.parent} is in use by {who}. Give this run a directory of its own, or wait until "
+        f"the other has ended; if it ended long ago, remove {path}."
+    )
+
+
+def _me(run: str) -> bytes:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return json.dumps(asdict(Holder(socket.gethostname(), os.getpid(), _boot(), run, now))).encode()
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def _is_running(pid: int) -> bool:
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)  # Signal 0 only asks.
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
