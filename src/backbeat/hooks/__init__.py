@@ -4,7 +4,8 @@ from backbeat.hooks.averages import Averages
 from backbeat.hooks.callback import Callback
 from backbeat.hooks.callback_list import CallbackList
 from backbeat.hooks.cost import Cost, CostTable
-from backbeat.hooks.host import Host, Snapshot, as_host
+from backbeat.hooks.host import Host, Inspectable, Snapshot, as_host
+from backbeat.hooks.inspection import GraphLayer, GraphNode, GraphRecording, Inspection, ModelGraph
 from backbeat.hooks.logs import Logs
 from backbeat.hooks.plan import Plan
 from backbeat.hooks.stop import Stop, StopLatch
@@ -15,8 +16,14 @@ __all__ = [
     "CallbackList",
     "Cost",
     "CostTable",
+    "GraphLayer",
+    "GraphNode",
+    "GraphRecording",
     "Host",
+    "Inspectable",
+    "Inspection",
     "Logs",
+    "ModelGraph",
     "Plan",
     "Snapshot",
     "Stop",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from os import PathLike
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 from backbeat.errors import ArgumentError
+from backbeat.hooks.inspection import Inspection
 
-__all__ = ["Direction", "Host", "Snapshot", "as_host"]
+__all__ = ["Direction", "Host", "Inspectable", "Snapshot", "as_host"]
 
 Direction = Literal["min", "max"]
 
@@ -62,6 +63,15 @@ class Host(Protocol):
 
     def restore(self, snapshot: Snapshot) -> None:
         """Put the weights back to what they were when `snapshot` was taken."""
+        ...
+
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """A host that also shows what it is made of."""
+
+    def inspect(self) -> Inspection:
+        """A look at the model as it is now."""
         ...
 
 

@@ -11,6 +11,7 @@ from torch.nn.parameter import is_lazy
 from backbeat.callbacks import History
 from backbeat.data import Place, Source, as_source, split_tail
 from backbeat.errors import StateError
+from backbeat.hooks import GraphLayer
 from backbeat.models.arguments import (
     fraction,
     optional_number,
@@ -21,12 +22,13 @@ from backbeat.models.arguments import (
 from backbeat.models.binding import bind
 from backbeat.models.compiled import Compiled
 from backbeat.models.hosting import Hosting
-from backbeat.models.placement import device_of, pick_device, place_of
 from backbeat.models.validation import Validation
 from backbeat.optimizers import Optimizer
 from backbeat.training.calls import caller
 from backbeat.training.fit import Run, evaluate, fit, predict
+from backbeat.training.inspection import ModuleInspection
 from backbeat.training.objective import Penalties
+from backbeat.training.placement import device_of, pick_device, place_of
 from backbeat.training.step import Step, StepSettings
 
 __all__ = ["Fitting", "one_or_list"]
@@ -220,6 +222,25 @@ class Fitting(Hosting):
         return (
             (lambda: [each for layer in layers for each in layer.penalties()]) if layers else None
         )
+
+    def inspect(self) -> ModuleInspection:
+        """A look at the model as it is now: weights, gradients, layer outputs, graph."""
+        step = self._step
+        return ModuleInspection(
+            self,
+            None if self._compiled is None else self._compiled.optimizer,
+            layers=self._wiring(),
+            input_count=self._input_count(),
+            gradient_scale=1.0 if step is None else step.gradient_scale,
+            is_compiled=self._settings.jit_compile,
+        )
+
+    def _wiring(self) -> list[GraphLayer] | None:
+        """How the layers hang together, if that is known."""
+        return None
+
+    def _input_count(self) -> int:
+        return 1
 
     def _bound_optimizer(self) -> Optimizer:
         return self._require_compiled("reading or setting the learning rate").optimizer

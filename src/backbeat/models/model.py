@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from backbeat.errors import ArgumentError, ArgumentTypeError, StateError
+from backbeat.hooks import GraphLayer
 from backbeat.hooks.host import Direction
 from backbeat.layers import keras_weights
 from backbeat.layers.naming import snake_case, unique_name
@@ -22,6 +23,7 @@ from backbeat.models.config import KNOWN_MODELS, layer_config
 from backbeat.models.graph import Graph
 from backbeat.models.graph_config import functional_config
 from backbeat.models.summary import summary_text
+from backbeat.models.wiring import drawn
 from backbeat.optimizers import Optimizer
 from backbeat.tensors import first_leaf
 from backbeat.training.weights import all_weights
@@ -132,6 +134,12 @@ class Model(Architecture):
             return {}
         last = self.graph.last_layers()
         return {name: layer for name, layer in zip(outputs, last, strict=True) if layer is not None}
+
+    def _wiring(self) -> list[GraphLayer] | None:
+        return None if self.graph is None else drawn(self.graph)
+
+    def _input_count(self) -> int:
+        return 1 if self.graph is None else len(self.graph.input_symbols)
 
     def keras_config(self) -> dict[str, Any] | None:
         """The architecture as Keras describes it; None if it has no words for it."""

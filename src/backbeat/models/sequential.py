@@ -9,11 +9,13 @@ import torch
 from torch import nn
 
 from backbeat.errors import ArgumentTypeError, StateError
+from backbeat.hooks import GraphLayer
 from backbeat.layers import Embedding, InputLayer
 from backbeat.layers.naming import snake_case, unique_name
 from backbeat.layers.symbol import Symbol
 from backbeat.models.config import KNOWN_MODELS, sequential_config
 from backbeat.models.model import Model
+from backbeat.models.wiring import chain
 
 __all__ = ["Sequential"]
 
@@ -128,6 +130,9 @@ class Sequential(Model):
         return sequential_config(
             self.name, self.named_layers(), self._input_shape, self.output_shapes
         )
+
+    def _wiring(self) -> list[GraphLayer]:
+        return chain(self.named_layers())
 
     def _heads(self, outputs: Sequence[str]) -> dict[str, nn.Module]:
         last = self._sequence[-1] if self._sequence else None

@@ -14,6 +14,7 @@ from backbeat.errors import ArgumentTypeError, StateError
 from backbeat.hooks import Host, StopLatch
 from backbeat.hooks.host import Direction
 from backbeat.tensors import to_numpy
+from backbeat.training.inspection import ModuleInspection
 from backbeat.training.weights import save_weights
 
 __all__ = ["ModuleHost", "TrainingHost", "WeightsSnapshot"]
@@ -134,6 +135,10 @@ class ModuleHost:
     def restore(self, snapshot: WeightsSnapshot) -> None:
         """Put the weights back to what they were when `snapshot` was taken."""
         snapshot.restore(self.module)
+
+    def inspect(self) -> ModuleInspection:
+        """A look at the module as it is now: weights, gradients, outputs, graph."""
+        return ModuleInspection(self.module, self.optimizer)
 
     def save_weights(self, path: str | PathLike[str]) -> None:
         """Write the module's weights to `path`; the suffix decides the format."""

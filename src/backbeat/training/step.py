@@ -117,6 +117,12 @@ class Step:
         self._gathered_samples += batch.size
         return values
 
+    @property
+    def gradient_scale(self) -> float:
+        """What makes a mean of the gradients that wait for the optimizer; 1 if they are one."""
+        gathers = self._settings.accumulate > 1 and self._gathered_samples > 0
+        return 1 / self._gathered_samples if gathers else 1.0
+
     def _advance(self) -> bool:
         """Let the optimizer step if enough was gathered; says whether it did."""
         if self._gathered_batches < self._settings.accumulate:
