@@ -1,9 +1,15 @@
-"""Disks that fail or die at an operation of your choice, and tell what was asked of them."""
+"""Disks that fail, die, crawl or hang at an operation of your choice, and tell what was asked.
+
+Set one as `files.disk.current` with monkeypatch. Count the operations with a RecordingDisk, then
+loop `at` over them. What a power failure could leave is in tests/faults/worlds.py.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +63,28 @@ class RecordingDisk(Disk):
 
 
 class FailingDisk(RecordingDisk):
-    """Its operation number `at` fails with `code`; later ones work."""
+    """Its operation number `at` fails with `code`; later ones work, unless `for_ever`.
 
-    def __init__(self, at: int, code: int = errno.ENOSPC) -> None:
+    `only` counts the operations of that name alone, such as "fsync".
+    """
+
+    def __init__(
+        self,
+        at: int,
+        code: int = errno.ENOSPC,
+        *,
+        for_ever: bool = False,
+        only: str | None = None,
+    ) -> None:
         super().__init__()
-        self.at, self.code = at, code
+        self.at, self.code, self.for_ever, self.only = at, code, for_ever, only
+        self.failed = 0
 
     def before(self, number: int, name: str) -> None:
-        if number == self.at:
+        if self.only is not None:
+            number = self.operations.count(self.only) if name == self.only else 0
+        if number == self.at or (self.for_ever and number > self.at):
+            self.failed += 1
             raise OSError(self.code, os.strerror(self.code))
 
 
@@ -78,6 +98,32 @@ class DyingDisk(RecordingDisk):
     def before(self, number: int, name: str) -> None:
         if number >= self.at:
             raise Killed(name)
+
+
+class SlowDisk(RecordingDisk):
+    """Every operation, or only those of one name, takes `seconds`."""
+
+    def __init__(self, seconds: float, only: str | None = None) -> None:
+        super().__init__()
+        self.seconds, self.only = seconds, only
+
+    def before(self, number: int, name: str) -> None:
+        if self.only in (None, name):
+            time.sleep(self.seconds)
+
+
+class HangingDisk(RecordingDisk):
+    """From operation number `at` on everything waits until `release` is set."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+        self.reached, self.release = threading.Event(), threading.Event()
+
+    def before(self, number: int, name: str) -> None:
+        if number >= self.at:
+            self.reached.set()
+            self.release.wait()
 
 
 class MiserlyDisk(Disk):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 from pathlib import Path
 
 from backbeat.errors import ArgumentError, ArgumentTypeError, CheckpointError
 from backbeat.files import disk
 from backbeat.files.disk import PathLike, teaching
+from backbeat.files.temporaries import Temporary
 
 __all__ = ["make_parents", "permissions", "probe", "resolve"]
 
@@ -95,15 +95,16 @@ def probe(path: PathLike) -> None:
 
 def _try_out(directory: Path, target: Path) -> None:
     """Create and remove a file in `directory`, for the sake of `target`."""
-    trial = directory / f".{secrets.token_hex(8)}.probe"
     with teaching(target):
+        trial = Temporary(directory / target.name)
         try:
-            disk.current.close(disk.current.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+            disk.current.close(trial.descriptor)
         except BaseException:
-            with contextlib.suppress(OSError):
-                disk.current.unlink(trial)
+            trial.discard()
             raise
-        disk.current.unlink(trial)
+        finally:
+            trial.let_go()
+        disk.current.unlink(trial.path)
 
 
 def _check_parent(target: Path) -> None:

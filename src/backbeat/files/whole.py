@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
-import secrets
 from collections.abc import Generator
 from typing import IO, Any, Literal, cast
 
 from backbeat.files import disk
 from backbeat.files.disk import PathLike, RawFile, teaching
 from backbeat.files.places import permissions, resolve
+from backbeat.files.temporaries import Temporary
 
 __all__ = ["whole"]
 
@@ -22,12 +21,13 @@ def whole(path: PathLike, mode: Literal["wb", "w"] = "wb") -> Generator[IO[Any]]
 
     The bytes go to a new file beside the target, which is made durable and then takes the target's
     name. If anything goes wrong, Ctrl-C included, the old file stays as it was and nothing is left
-    beside it. A link is followed; the old file's permissions are kept. `mode="w"` is UTF-8 text
-    with line ends written as they are given. Writing is unbuffered: write large pieces.
+    beside it; what a killed process left there is removed by the next write to the same path. A
+    link is followed; the old file's permissions are kept. `mode="w"` is UTF-8 text with line ends
+    written as they are given. Writing is unbuffered: write large pieces.
 
     Raises CheckpointError if `path` cannot be written, or is a directory, a pipe or a device.
 
-    >>> import tempfile
+    >>> import os, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with whole(f"{folder}/notes.txt", "w") as file:
     ...         _ = file.write("complete")
@@ -36,12 +36,10 @@ def whole(path: PathLike, mode: Literal["wb", "w"] = "wb") -> Generator[IO[Any]]
     """
     target = resolve(path)
     mode_bits = permissions(target)
-    # 48 characters of UTF-8 and the random part stay below every file system's 255 bytes.
-    temporary = target.with_name(f".{target.name[:48]}.{secrets.token_hex(8)}.tmp")
+    with teaching(target):
+        temporary = Temporary(target)
     try:
-        with teaching(target):
-            descriptor = disk.current.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        raw = RawFile(descriptor, target)
+        raw = RawFile(temporary.descriptor, target)
         try:
             yield from _filled(raw, mode)
             _make_durable(raw, mode_bits)
@@ -52,11 +50,12 @@ def whole(path: PathLike, mode: Literal["wb", "w"] = "wb") -> Generator[IO[Any]]
             raise
         raw.close()
         with teaching(target):
-            disk.current.replace(temporary, target)
+            disk.current.replace(temporary.path, target)
     except BaseException:
-        with contextlib.suppress(OSError):
-            disk.current.unlink(temporary)
+        temporary.discard()
         raise
+    finally:
+        temporary.let_go()
     with teaching(target):
         disk.current.fsync_directory(target.parent)
 
