@@ -86,7 +86,9 @@ class Contest:
             for mine, theirs in zip(module.parameters(), self.model.parameters(), strict=True):
                 mine.copy_(theirs)
         bound = self.model.optimizer.torch
-        optimizer = type(bound)(module.parameters(), **bound.defaults)
+        optimizer = getattr(torch.optim, type(bound).__name__)(
+            module.parameters(), **bound.defaults
+        )
         optimizer.load_state_dict(copy.deepcopy(bound.state_dict()))
 
         def train() -> nn.Module:

@@ -99,3 +99,17 @@ def test_a_slow_hook_is_named_once() -> None:
         run_twice(hooks)
 
     assert len(caught) == 1
+
+
+def test_a_hook_that_was_held_up_once_is_not_called_slow() -> None:
+    """A busy machine may take the processor away in the middle of any call."""
+
+    class HeldUpOnce(Callback):
+        def on_batch_end(self, batch: int, logs: Any = None) -> None:
+            if batch == 1:
+                time.sleep(0.1)
+
+    hooks = CallbackList([HeldUpOnce()])
+    run(hooks, 3)
+
+    assert row(hooks.cost(), "on_train_batch_end").mean_seconds > 0.03

@@ -91,9 +91,7 @@ class Bell:
         except BaseException as error:
             self._failed(self._owners[position], self.moment, error)
         finally:
-            cost = self._costs[position]
-            cost.timed_seconds += perf_counter() - began
-            cost.timed_calls += 1
+            self._costs[position].time(perf_counter() - began)
 
     def costs(self) -> list[Cost]:
         """The costs so far; calls that were not timed are counted too."""

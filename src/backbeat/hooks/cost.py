@@ -24,6 +24,13 @@ class Cost:
     calls: int = 0
     timed_calls: int = 0
     timed_seconds: float = 0.0
+    slowest_seconds: float = 0.0
+
+    def time(self, seconds: float) -> None:
+        """Take in one timed call."""
+        self.timed_calls += 1
+        self.timed_seconds += seconds
+        self.slowest_seconds = max(self.slowest_seconds, seconds)
 
     @property
     def seconds(self) -> float:
@@ -34,6 +41,12 @@ class Cost:
     def mean_seconds(self) -> float:
         """The mean time of a call."""
         return self.timed_seconds / self.timed_calls if self.timed_calls else 0.0
+
+    @property
+    def usual_seconds(self) -> float:
+        """The mean time without the slowest call, which a busy machine may have held up."""
+        others = self.timed_calls - 1
+        return (self.timed_seconds - self.slowest_seconds) / others if others > 0 else 0.0
 
     @property
     def estimated(self) -> bool:

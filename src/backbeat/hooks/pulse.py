@@ -67,5 +67,5 @@ class Pulse:
     def _is_slow(self, cost: Cost, batch_seconds: float) -> bool:
         if (cost.callback, cost.hook) in self._named:
             return False
-        slow = cost.mean_seconds > _SLOW_SECONDS
-        return slow and cost.mean_seconds > _SLOW_SHARE * batch_seconds
+        slow = cost.usual_seconds > _SLOW_SECONDS
+        return slow and cost.usual_seconds > _SLOW_SHARE * batch_seconds

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from backbeat.optimizers import direct_rules
 from backbeat.optimizers.arguments import small_number
 from backbeat.optimizers.groups import tensors_of
 from backbeat.optimizers.keras_state import KerasState, StoredWeight
@@ -45,7 +46,7 @@ class Adagrad(Optimizer):
         form: dict[str, Any] = one_kernel_form(
             tensors_of(parameters), devices_with_it=_FUSED_DEVICES
         )
-        return torch.optim.Adagrad(parameters, lr=lr, eps=self.epsilon, **form)
+        return direct_rules.Adagrad(parameters, lr=lr, eps=self.epsilon, **form)
 
     def keras_state(self, weights: Sequence[StoredWeight]) -> KerasState:
         accumulator = torch_slot(self.torch, "accumulator", "sum")

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from backbeat.optimizers import direct_rules
 from backbeat.optimizers.arguments import share, small_number
 from backbeat.optimizers.groups import tensors_of
 from backbeat.optimizers.keras_state import KerasState, Slot, StoredWeight
@@ -51,7 +52,7 @@ class Adam(Optimizer):
 
     def build(self, parameters: list[Any], lr: float) -> torch.optim.Optimizer:
         form: dict[str, Any] = one_kernel_form(tensors_of(parameters))
-        return torch.optim.Adam(
+        return direct_rules.Adam(
             parameters,
             lr=lr,
             betas=(self.beta_1, self.beta_2),

@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from backbeat.optimizers.direct import Direct
 from backbeat.optimizers.rates import Group
 
 __all__ = ["AdamaxSteps"]
@@ -16,7 +17,7 @@ __all__ = ["AdamaxSteps"]
 _every = cast(Any, torch)
 
 
-class AdamaxSteps(torch.optim.Optimizer):
+class AdamaxSteps(Direct):
     """Adamax with the epsilon beside the largest gradient, as in the paper and in Keras.
 
     The state of a parameter has torch's names: `step`, `exp_avg` and `exp_inf`.

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from backbeat.optimizers import direct_rules
 from backbeat.optimizers.adam import Adam
 from backbeat.optimizers.arguments import real_number
 from backbeat.optimizers.groups import tensors_of
@@ -61,7 +62,7 @@ class AdamW(Adam):
 
     def build(self, parameters: list[Any], lr: float) -> torch.optim.Optimizer:
         form: dict[str, Any] = one_kernel_form(tensors_of(parameters))
-        return torch.optim.AdamW(
+        return direct_rules.AdamW(
             parameters,
             lr=lr,
             betas=(self.beta_1, self.beta_2),

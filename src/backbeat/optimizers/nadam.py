@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from backbeat.optimizers import direct_rules
 from backbeat.optimizers.arguments import real_number, share, small_number
 from backbeat.optimizers.groups import tensors_of
 from backbeat.optimizers.keras_state import KerasState, Scalar, StoredWeight
@@ -48,7 +49,7 @@ class Nadam(Optimizer):
 
     def build(self, parameters: list[Any], lr: float) -> torch.optim.Optimizer:
         form: dict[str, Any] = list_form(tensors_of(parameters), one_by_one_up_to=4)
-        return torch.optim.NAdam(
+        return direct_rules.NAdam(
             parameters,
             lr=lr,
             betas=(self.beta_1, self.beta_2),

@@ -14,6 +14,7 @@ from torch.optim import Optimizer as TorchOptimizerBase
 from backbeat.errors import ArgumentError, StateError
 from backbeat.optimizers.arguments import real_number
 from backbeat.optimizers.clipping import clip_norm, clip_value
+from backbeat.optimizers.direct import Direct
 from backbeat.optimizers.groups import as_list
 from backbeat.optimizers.keras_state import KerasState, StoredWeight
 from backbeat.optimizers.rates import Group, Rates, check_rate
@@ -94,8 +95,8 @@ class Optimizer:
                 f"{type(self).__name__} was given no parameters to train: the model has none, or "
                 "all of them are frozen (requires_grad=False)."
             )
-        self._torch = self.build(given, self.lr)
-        self._rates = Rates(self._torch.param_groups, self.decay)
+        self._torch = made = self.build(given, self.lr)
+        self._rates = Rates(made.param_groups, self.decay)
         self.iterations = 0
         self.bound = True
         self._preparations = tuple(self.preparations())
@@ -109,7 +110,10 @@ class Optimizer:
         try:
             for prepare in self._preparations:
                 prepare()
-            bound.step()
+            if isinstance(bound, Direct):
+                bound.advance()
+            else:
+                bound.step()
         finally:
             for conclude in self._conclusions:
                 conclude()

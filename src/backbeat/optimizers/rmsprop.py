@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from backbeat.optimizers import direct_rules
 from backbeat.optimizers.arguments import real_number, small_number
 from backbeat.optimizers.groups import tensors_of
 from backbeat.optimizers.keras_state import KerasState, StoredWeight
@@ -42,7 +43,7 @@ class RMSprop(Optimizer):
 
     def build(self, parameters: list[Any], lr: float) -> torch.optim.Optimizer:
         form: dict[str, Any] = list_form(tensors_of(parameters), one_by_one_up_to=4)
-        return torch.optim.RMSprop(parameters, lr=lr, alpha=self.rho, eps=self.epsilon, **form)
+        return direct_rules.RMSprop(parameters, lr=lr, alpha=self.rho, eps=self.epsilon, **form)
 
     def keras_state(self, weights: Sequence[StoredWeight]) -> KerasState:
         accumulator = torch_slot(self.torch, "accumulator", "square_avg")

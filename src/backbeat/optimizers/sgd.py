@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from backbeat.optimizers import direct_rules
 from backbeat.optimizers.arguments import real_number
 from backbeat.optimizers.groups import tensors_of
 from backbeat.optimizers.keras_state import KerasState, Slot, StoredWeight
@@ -53,7 +54,7 @@ class SGD(Optimizer):
         form: dict[str, Any] = one_kernel_form(
             tensors_of(parameters), one_by_one_up_to=0 if rolling else 6
         )
-        bound = torch.optim.SGD(
+        bound = direct_rules.SGD(
             parameters,
             lr=lr,
             momentum=self.momentum,
