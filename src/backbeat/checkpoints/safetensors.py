@@ -16,7 +16,7 @@ from backbeat.checkpoints.reading import corrupt, existing_file
 from backbeat.errors import ArgumentError, CheckpointError
 from backbeat.files import PathLike, make_parents, whole
 
-__all__ = ["read_tensors", "write_tensors"]
+__all__ = ["file_parts", "parse", "read_tensors", "write_tensors"]
 
 _DIGESTS = "backbeat.sha256"
 _METADATA = "__metadata__"
@@ -64,14 +64,26 @@ def write_tensors(
         name: tensor if isinstance(tensor, RawTensor) else RawTensor.of(tensor)
         for name, tensor in tensors.items()
     }
-    # Wide types first, so that each tensor begins where its type may begin in memory.
-    order = sorted(raw, key=lambda name: (-_width(raw[name]), name))
-    header = _header({name: raw[name] for name in order}, metadata or {})
+    texts = metadata or {}
+    parts = file_parts(raw, {**texts, _DIGESTS: json.dumps(_digests(raw, texts))})
     make_parents(path)
     with whole(path) as file:
-        file.write(len(header).to_bytes(8, "little") + header)
-        for name in order:
-            file.write(raw[name].data)
+        for part in parts:
+            file.write(part)
+
+
+def file_parts(
+    tensors: Mapping[str, RawTensor], metadata: Mapping[str, str] | None = None
+) -> list[bytes | bytearray | memoryview]:
+    """The pieces that make up a file of `tensors` in their order, the header first.
+
+    Raises ArgumentError for a type that the format does not have.
+    """
+    # Wide types first, so that each tensor begins where its type may begin in memory.
+    order = sorted(tensors, key=lambda name: (-_width(tensors[name]), name))
+    header = _header({name: tensors[name] for name in order}, metadata or {})
+    begin = len(header).to_bytes(8, "little") + header
+    return [begin, *(tensors[name].data for name in order)]
 
 
 def _width(tensor: RawTensor) -> int:
@@ -82,9 +94,7 @@ def _width(tensor: RawTensor) -> int:
 
 def _header(tensors: Mapping[str, RawTensor], metadata: Mapping[str, str]) -> bytes:
     """The JSON at the start of the file, filled up to a multiple of 8 bytes."""
-    promised = _digests(tensors, metadata)
-    texts = {"format": "pt", **metadata, _DIGESTS: json.dumps(promised)}
-    header: dict[str, Any] = {_METADATA: texts}
+    header: dict[str, Any] = {_METADATA: {"format": "pt", **metadata}}
     begin = 0
     for name, tensor in tensors.items():
         end = begin + len(tensor.data)
@@ -122,15 +132,25 @@ def read_tensors(path: PathLike) -> SavedTensors:
     """
     target = existing_file(path)
     try:
-        data = target.read_bytes()
-        found = dict(cast(Any, _deserialize)(data))
-        metadata = _metadata(data)
-        tensors = {str(name): _tensor(part) for name, part in found.items()}
+        tensors, metadata = parse(target.read_bytes())
     except OSError as error:
         raise CheckpointError(f"{target} cannot be read: {error.strerror}.") from error
-    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except ValueError as error:
         raise corrupt(target, "safetensors", error) from error
     return _verified(target, tensors, metadata)
+
+
+def parse(data: bytes) -> tuple[dict[str, RawTensor], dict[str, str]]:
+    """The tensors and texts in the bytes of a file; digests in them are not looked at.
+
+    Raises ValueError if they make no such file.
+    """
+    try:
+        found = dict(cast(Any, _deserialize)(data))
+        metadata = _metadata(data)
+        return {str(name): _tensor(part) for name, part in found.items()}, metadata
+    except (SafetensorError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
 
 
 def _tensor(part: Any) -> RawTensor:

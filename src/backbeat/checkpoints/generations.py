@@ -1,0 +1,278 @@
+"""Generations: the saved states of one run, each a directory that is there whole or not at all.
+
+run/
+├── gen-000007/          the newest
+│   ├── manifest.json    written last: number, size and SHA-256 of each file
+│   ├── state.json       strict JSON
+│   └── tensors.safetensors
+├── gen-000006/          the one before, in case the newest is damaged
+└── .lock                whose directory it is
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import stat
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backbeat import files
+from backbeat.checkpoints.checkpoint import RawTensor
+from backbeat.checkpoints.manifest import (
+    MANIFEST,
+    FileDigest,
+    Manifest,
+    read_manifest,
+    write_manifest,
+)
+from backbeat.checkpoints.plain import from_json, pack, to_json, unpack
+from backbeat.checkpoints.safetensors import file_parts, parse
+from backbeat.errors import BackbeatWarning, CheckpointCorruptError, CheckpointError
+from backbeat.files import disk
+from backbeat.files.places import resolve
+
+__all__ = ["Generation", "Generations"]
+
+_STATE = "state.json"
+_TENSORS = "tensors.safetensors"
+_OURS = {MANIFEST, _STATE, _TENSORS}
+_NAME = re.compile(r"gen-(\d{6,})")
+_NUMBERED = re.compile(r"gen-(\d{6,})(\.\d+)?(\.corrupt)?")
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One saved state, verified."""
+
+    number: int
+    path: Path
+    state: dict[str, Any]
+    is_finite: bool
+
+
+class Generations:
+    """The generations in `directory`, of which at least the newest `keep` stay.
+
+    The newest one whose weights are finite stays too. What is not ours is never touched.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     saved = Generations(folder)
+    ...     saved.open()
+    ...     _ = saved.commit({"epoch": 3})
+    ...     generation = saved.newest()
+    ...     saved.close()
+    >>> generation.number, generation.state
+    (1, {'epoch': 3})
+    """
+
+    def __init__(self, directory: files.PathLike, *, keep: int = 2) -> None:
+        self.directory = resolve(directory)
+        self.keep = keep
+        self._lock: files.DirectoryLock | None = None
+        self._finite: dict[str, bool] = {}
+
+    # Whose directory it is
+
+    def open(self, run: str = "") -> None:
+        """Lock the directory, made if it is missing, and remove what killed runs left unfinished.
+
+        Raises DirectoryInUseError if another run writes there; `run` is what others are told.
+        """
+        files.make_parents(self.directory / _STATE)
+        if self._lock is None:
+            self._lock = files.lock_directory(self.directory, run)
+            files.sweep(self.directory)
+
+    def close(self) -> None:
+        """Let other runs write there."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
+
+    def discard(self) -> None:
+        """Remove all generations, and the directory if nothing else is in it."""
+        for path in self._paths():
+            self._remove(path)
+        self.close()
+        with contextlib.suppress(OSError):
+            disk.current.remove_directory(self.directory)
+
+    # Writing
+
+    def commit(self, state: Mapping[str, Any], *, is_finite: bool = True) -> Path:
+        """Write `state` as the newest generation, durably, then remove those that are too old.
+
+        `state` is plain data, as `plain.pack` takes it. Returns the new directory.
+
+        Raises ArgumentTypeError, naming the key, for anything else in `state`; CheckpointError if
+        it cannot be written: all earlier generations are then as they were.
+        """
+        tensors: dict[str, RawTensor] = {}
+        packed = {name: pack(part, name, tensors) for name, part in state.items()}
+        files.make_parents(self.directory / _STATE)  # somebody may have removed it meanwhile
+        number = 1 + max(self._numbers(), default=0)
+        path = self.directory / f"gen-{number:06d}"
+        with files.whole_directory(path) as new:
+            digests = {
+                _TENSORS: _write(new / _TENSORS, file_parts(tensors)),
+                _STATE: _write(new / _STATE, [to_json(packed)]),
+            }
+            write_manifest(new, Manifest(number, is_finite, digests))
+        self._finite[path.name] = is_finite
+        self._retire()
+        return path
+
+    def _retire(self) -> None:
+        """Remove what is older than the newest `keep` and the newest finite one."""
+        paths = sorted(self._paths(), key=_number, reverse=True)
+        finite = next((path for path in paths if self._is_finite(path)), None)
+        for path in paths[self.keep :]:
+            if path != finite:
+                self._remove(path)
+
+    def _is_finite(self, path: Path) -> bool:
+        if path.name not in self._finite:
+            try:
+                self._finite[path.name] = read_manifest(path).is_finite
+            except CheckpointError:
+                return False
+        return self._finite[path.name]
+
+    def _remove(self, path: Path) -> None:
+        """Remove a generation, unless somebody put something of their own into it."""
+        try:
+            if set(disk.current.list(path)) <= _OURS:
+                files.remove_tree(path)
+        except OSError as error:
+            # The new one is safe: an old one too many hurts nobody.
+            warnings.warn(f"{path} could not be removed: {error}", BackbeatWarning, stacklevel=4)
+
+    # Reading
+
+    def newest(self) -> Generation | None:
+        """The newest generation with finite weights that is what was written; None if none is.
+
+        Where all have weights that are not finite, the newest of those. Damaged ones on the way
+        are renamed to `*.corrupt`, with a warning.
+
+        Raises CheckpointError if one was written by a newer backbeat.
+        """
+        found = {path: manifest for path in self._paths() if (manifest := self._manifest(path))}
+        order = sorted(found, key=lambda path: (found[path].is_finite, found[path].number))
+        for path in reversed(order):
+            state = self._verified(path, found[path])
+            if state is not None:
+                self._tell_why(found[path], found.values())
+                return Generation(found[path].number, path, state, found[path].is_finite)
+        return None
+
+    def _tell_why(self, taken: Manifest, found: Iterable[Manifest]) -> None:
+        """Say so if weights that are not finite decided which generation it is."""
+        if not taken.is_finite:
+            why = "holds weights that are not finite, and there is no generation without such"
+        elif any(not each.is_finite and each.number > taken.number for each in found):
+            why = "is used, because the weights of the newer ones are not finite"
+        else:
+            return
+        warnings.warn(
+            f"{self.directory}: generation {taken.number} {why}.", BackbeatWarning, stacklevel=4
+        )
+
+    def _manifest(self, path: Path) -> Manifest | None:
+        try:
+            manifest = read_manifest(path)
+            if manifest.number != _number(path) or set(manifest.files) != {_STATE, _TENSORS}:
+                raise CheckpointCorruptError(f"{path / MANIFEST} is that of another generation.")
+        except CheckpointError as error:
+            if not _is_damage(path, error):
+                raise
+            self._set_aside(path, error)
+            return None
+        return manifest
+
+    def _verified(self, path: Path, manifest: Manifest) -> dict[str, Any] | None:
+        """The state, or None if the generation had to be set aside."""
+        try:
+            read = {name: _read(path, name, promised) for name, promised in manifest.files.items()}
+            tensors, _ = parse(read[_TENSORS])
+            packed: dict[str, Any] = from_json(read[_STATE])
+            return {name: unpack(part, tensors) for name, part in packed.items()}
+        except (CheckpointError, ValueError, KeyError, TypeError, RecursionError) as error:
+            self._set_aside(path, error)
+            return None
+
+    def _set_aside(self, path: Path, error: Exception) -> None:
+        aside, count = path.with_name(f"{path.name}.corrupt"), 0
+        while disk.current.entry(aside) is not None:
+            count += 1
+            aside = path.with_name(f"{path.name}.{count}.corrupt")
+        said = f"{error} It is kept as {aside.name}, and the generation before it is used."
+        try:
+            files.rename_directory(path, aside)
+        except CheckpointError as another:
+            said = f"{error} The generation before it is used. ({another})"
+        warnings.warn(f"{path} cannot be resumed: {said}", BackbeatWarning, stacklevel=5)
+
+    # The directory
+
+    def _paths(self) -> list[Path]:
+        """The directories that look like generations."""
+        paths = [self.directory / name for name in self._names() if _NAME.fullmatch(name)]
+        return [path for path in paths if _is_directory(path)]
+
+    def _numbers(self) -> Iterable[int]:
+        """Every number ever used, damaged generations included."""
+        found = (_NUMBERED.fullmatch(name) for name in self._names())
+        return [int(match[1]) for match in found if match]
+
+    def _names(self) -> list[str]:
+        try:
+            return disk.current.list(self.directory)
+        except FileNotFoundError:
+            return []
+
+
+def _number(path: Path) -> int:
+    return int(path.name.removeprefix("gen-"))
+
+
+def _is_directory(path: Path) -> bool:
+    status = disk.current.entry(path)
+    return status is not None and stat.S_ISDIR(status.st_mode)
+
+
+def _is_damage(path: Path, error: CheckpointError) -> bool:
+    """Whether the generation is broken; not if it is only too new, or may not be read."""
+    missing = disk.current.entry(path / MANIFEST) is None
+    return isinstance(error, CheckpointCorruptError) or missing
+
+
+def _write(path: Path, parts: Iterable[Any]) -> FileDigest:
+    """Write `parts` one after the other; returns what was written."""
+    size, digest = 0, hashlib.sha256()
+    with files.whole(path) as file:
+        for part in parts:
+            file.write(part)
+            digest.update(part)
+            size += len(part)
+    return FileDigest(size, digest.hexdigest())
+
+
+def _read(directory: Path, name: str, promised: FileDigest) -> bytes:
+    """The bytes of a file, which are those that were written."""
+    data = files.read_inside(directory, name, at_most=promised.size)
+    if len(data) != promised.size:
+        raise CheckpointCorruptError(
+            f"{directory / name} has {len(data)} bytes; {promised.size} were written."
+        )
+    if hashlib.sha256(data).hexdigest() != promised.sha256:
+        raise CheckpointCorruptError(
+            f"{directory / name} is not what was written (its SHA-256 differs)."
+        )
+    return data
