@@ -53,7 +53,9 @@ def test_every_callback_is_watched():
     }
 
 
-@pytest.mark.parametrize("room", ["hooks", "callbacks", "checkpoints", "files", "testing"])
+@pytest.mark.parametrize(
+    "room", ["hooks", "callbacks", "checkpoints", "event_files", "files", "testing"]
+)
 def test_room_loads_without_torch(room):
     """Importing all of a torch-free room loads neither torch nor another heavy package."""
     heavy = "torch", "h5py", "requests", "tqdm", "keras", "tensorboard"
