@@ -7,6 +7,7 @@
 #
 #   make check    style, types, floors, twins
 #   make bench    the benchmarks, one table each
+#   make faults-long    many more trials of the tests that kill processes and fill disks
 #   make clean    remove .venv and everything else that make made
 #
 # PYTHON=python3.12 chooses another Python, ARGS="-k early" narrows the tests.
@@ -16,7 +17,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench faults-long clean
 
 ARGS ?=
 BIN := .venv/bin
@@ -31,6 +32,9 @@ demo: .venv/demo.stamp
 # Each worker trains on one thread, so that as many fit as there are cores.
 test: .venv/test.stamp
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 $(ARGS)
+
+faults-long: .venv/test.stamp
+	@BACKBEAT_LONG=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long --timeout=0 $(ARGS)
 
 check: .venv/check.stamp
 	$(BIN)/ruff check

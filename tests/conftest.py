@@ -26,6 +26,7 @@ from backbeat.layers.naming import reset_names
 
 OPEN_FILES = Path("/proc/self/fd")
 GRACE_SECONDS = 2.0
+LONG = os.environ.get("BACKBEAT_LONG") == "1"
 NO_SKIP = os.environ.get("BACKBEAT_NO_SKIP") == "1"
 
 torch.set_num_threads(1)
@@ -95,6 +96,13 @@ def is_ordinary(name: str) -> bool:
     # Pipes and sockets have no path; libraries keep modules and devices open for good.
     beneath = (sys.prefix, sys.base_prefix, "/dev/", "/proc/", "/sys/", "/memfd:")
     return name.startswith("/") and not name.startswith(beneath)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Only under BACKBEAT_LONG=1 the tests marked `long` are run."""
+    left_out = [item for item in items if item.get_closest_marker("long") and not LONG]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -29,6 +29,7 @@ from backbeat.training.fit import Run, evaluate, fit, predict
 from backbeat.training.inspection import ModuleInspection
 from backbeat.training.objective import Penalties
 from backbeat.training.placement import device_of, pick_device, place_of
+from backbeat.training.signals import GRACE_SECONDS
 from backbeat.training.step import Step, StepSettings
 
 __all__ = ["Fitting", "one_or_list"]
@@ -67,6 +68,7 @@ class Fitting(Hosting):
         validation_freq: int | Container[int] = 1,
         *,
         validation_batch_size: int | None = None,
+        grace: float | None = GRACE_SECONDS,
     ) -> History:
         """Train the model and return the history of the run.
 
@@ -74,6 +76,10 @@ class Fitting(Hosting):
         them); or `x` alone is a `Dataset`, a `DataLoader`, a generator of batches, or a Sequence.
         `epochs` is the index of the final epoch: `initial_epoch=5, epochs=8` trains three.
         `validation_split` takes the last part of the arrays, before shuffling.
+
+        Ctrl-C and SIGTERM end the training after a whole batch, at the latest `grace` seconds
+        later, and are raised as KeyboardInterrupt and SystemExit(143); `grace=None` leaves signals
+        alone.
 
         Raises DataError for data that are empty or contradict each other, before the first batch.
         """
@@ -110,6 +116,7 @@ class Fitting(Hosting):
             validation=held_out and held_out.source(size, validation_steps, place),
             validation_freq=validation_freq,
             validation_data=[] if held_out is None else held_out.arrays(),
+            grace=grace,
         )
         return fit(self, self._ready(source, training=True), source, run)
 

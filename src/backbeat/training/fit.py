@@ -13,6 +13,7 @@ from backbeat.hooks import CallbackList
 from backbeat.training.loop import Loop
 from backbeat.training.passes import evaluate_pass, predict_pass
 from backbeat.training.plan import has_bar, run_params
+from backbeat.training.signals import GRACE_SECONDS
 from backbeat.training.step import Step
 
 __all__ = ["Run", "evaluate", "fit", "predict"]
@@ -29,6 +30,7 @@ class Run:
     validation: Source | None = None
     validation_freq: int | Container[int] = 1
     validation_data: Any = None
+    grace: float | None = GRACE_SECONDS
 
     def validates(self, epoch: int) -> bool:
         """Whether validation is due after `epoch`, counted from 0."""
@@ -51,7 +53,7 @@ def fit(model: Any, step: Step, source: Source, run: Run) -> History:
                 loop.log_values(train(batch))
             step.flush()
             if loop.epoch_is_whole and run.validates(epoch):
-                loop.log_epoch(**_validate(loop.hooks, step, cast(Source, run.validation)))
+                loop.log_epoch(**_validate(loop, step, cast(Source, run.validation)))
             if source.exhausted and epoch + 1 < run.epochs:
                 source.warn_ended()
                 loop.host.stop("the data ran out", by="fit")
@@ -72,6 +74,7 @@ def _loop(model: Any, step: Step, source: Source, run: Run) -> Loop:
         steps=source.steps,
         samples=source.samples,
         batch_size=source.batch_size,
+        grace=run.grace,
     )
 
 
@@ -83,9 +86,10 @@ def _trainer(step: Step, loop: Loop) -> Callable[[Batch], dict[str, Any]]:
     return lambda batch: step.train_heard(batch, hooks, loop.batch or 0, loop.batch_logs)
 
 
-def _validate(hooks: CallbackList, step: Step, source: Source) -> dict[str, float]:
+def _validate(loop: Loop, step: Step, source: Source) -> dict[str, float]:
+    hooks = loop.hooks
     hooks.on_validation_begin({})
-    results = evaluate_pass(hooks, step, source.batches())
+    results = evaluate_pass(hooks, step, loop.heeding(source.batches()))
     values = {f"val_{name}": value for name, value in results.items()}
     hooks.on_validation_end(dict(values))
     return values

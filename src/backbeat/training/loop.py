@@ -25,6 +25,7 @@ from backbeat.hooks import CallbackList, Logs, Stop
 from backbeat.training.module_host import ModuleHost, TrainingHost
 from backbeat.training.plan import check_rate_owners, has_bar, plan_of, run_params
 from backbeat.training.schedulers import adopt
+from backbeat.training.signals import GRACE_SECONDS, Signals
 from backbeat.training.values import fetch, settle
 
 __all__ = ["Loop"]
@@ -39,6 +40,9 @@ class Loop:
     callbacks reach them as `callback.model`. `epochs` is the final epoch index, as in `fit`.
     `metrics` names the values that every batch logs, where that is known before training: then a
     callback that watches something else says so before the first batch.
+
+    Ctrl-C and SIGTERM end the run after a whole batch, at the latest `grace` seconds later: as
+    KeyboardInterrupt and as SystemExit(143). `grace=None` leaves signals alone.
 
     Leaving the `with` rings train end, or `on_exception` if the body raised, and closes every
     callback in any case.
@@ -60,6 +64,7 @@ class Loop:
         samples: int | None = None,
         batch_size: int | None = None,
         validation_data: Any = None,
+        grace: float | None = GRACE_SECONDS,
     ) -> None:
         self.host: TrainingHost = ModuleHost.of(module, optimizer)
         self.history = History()
@@ -85,6 +90,8 @@ class Loop:
         self._warns_of_nan = not any(isinstance(each, TerminateOnNaN) for each in self.hooks)
         self._validation_data = validation_data
         self._latch = self.host.latch
+        self._grace = grace
+        self._signals = Signals(self._latch, grace)
         self._begun = False
         self._batches_done = 0
         self.epoch: int | None = None
@@ -104,7 +111,9 @@ class Loop:
         self.hooks.set_model(self.host)
         self.hooks.set_params(self.params)
         self.hooks.set_validation_data(self._validation_data)
+        self._signals = Signals(self._latch, self._grace)
         try:
+            self._signals.listen()
             check_rate_owners(self.hooks)
             self.hooks.check_plan(self._plan)
             self._begun = True
@@ -127,23 +136,32 @@ class Loop:
         try:
             self._end_batch()
             self._end_epoch()
+            self._signals.check()
             self._record()
             self.hooks.on_train_end(dict(self._epoch_logs))
         except BaseException as late:
             self._fail(late)
             raise
         self._record()
-        self._announce(None)
-        self.hooks.close()
+        self._close()
 
     def _fail(self, error: BaseException) -> None:
         if self.epoch is not None:
             where = f"in epoch {self.epoch}"
             error.add_note(where if self.batch is None else f"{where}, batch {self.batch}")
         self._record()
-        self.hooks.on_exception(error)
-        self._announce(None)
-        self.hooks.close(error)
+        try:
+            self.hooks.on_exception(error)
+        finally:
+            self._close(error)
+
+    def _close(self, error: BaseException | None = None) -> None:
+        self._signals.leave()
+        try:
+            self._announce(None)
+            self.hooks.close(error)
+        finally:
+            self._signals.end(error)
 
     def _announce(self, ring: Any) -> None:
         """Let the callbacks that write checkpoints say so to all the others."""
@@ -177,6 +195,7 @@ class Loop:
             )
         for epoch in range(self.params["initial_epoch"], self.params["epochs"]):
             if self.stopping:
+                self._signals.check()
                 return
             self.epoch, self._epoch_logs, self._batches_done = epoch, {}, 0
             self.hooks.on_epoch_begin(epoch, {})
@@ -216,13 +235,13 @@ class Loop:
         if self.epoch is None:
             raise StateError("batches was called outside of an epoch of loop.epochs().")
         self._end_batch()  # that the body of an earlier loop over batches left by a break
-        if self.stopping:
+        if self._is_to_stop():
             return
         fetching = True
         try:
             for batch, data in enumerate(loader):
                 fetching = False
-                if self._latch.requested and self.stopping:
+                if self._latch.requested and self._is_to_stop():
                     return
                 size = data.size if isinstance(data, Batch) else size_of(data)
                 logs = Logs({"batch": batch, "size": size}, fetch=fetch, means=means)
@@ -231,12 +250,26 @@ class Loop:
                 yield data
                 self._end_batch()
                 if self._latch.requested:
+                    self._signals.check()
                     return
                 fetching = True
         except Exception as error:
             if fetching:
+                # A worker of the loader that the same Ctrl-C has ended is no error.
+                self._signals.check()
                 error.add_note(f"while fetching batch {batch + 1} of epoch {self.epoch}")
             raise
+
+    def _is_to_stop(self) -> bool:
+        """Whether to stop before a batch; for a signal the batch is still done, then it ends."""
+        return self.stopping and self._signals.pending is None
+
+    def heeding(self, batches: Iterable[Data]) -> Iterator[Data]:
+        """Yield `batches` of a validation, between which a signal ends the run too."""
+        for batch in batches:
+            if self._latch.requested:
+                self._signals.check()
+            yield batch
 
     def log_batch(self, *, size: int | None = None, **values: Any) -> None:
         """Log values of the current batch; tensors on a device stay there until they are read.
