@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from backbeat.errors import ArgumentError
-from backbeat.hooks import as_host
+from backbeat.hooks import Capturable, as_host
+from backbeat.hooks.host import is_overridden
 from backbeat.testing import FakeHost
 
 
@@ -74,3 +75,25 @@ def test_a_missing_rate_teaches() -> None:
         "object has no attribute 'lr', so its learning rate can neither be read nor set. "
         "Give the model an optimizer that has one."
     )
+
+
+def test_whose_method_it_is() -> None:
+    """A subclass, or an attribute of the very object, takes the place of the base's method."""
+
+    class Own(FakeHost):
+        def save(self, path: Any) -> None:
+            pass
+
+    replaced = FakeHost()
+    replaced.save = lambda path: None  # type: ignore[method-assign]
+
+    assert not is_overridden(FakeHost(), "save", FakeHost)
+    assert is_overridden(Own(), "save", FakeHost)
+    assert is_overridden(replaced, "save", FakeHost)
+    assert not is_overridden(Own(), "save_weights", FakeHost)
+
+
+def test_who_can_be_copied() -> None:
+    """A host with `capture`; not what is thinly wrapped."""
+    assert isinstance(FakeHost(), Capturable)
+    assert not isinstance(as_host(Bare()), Capturable)

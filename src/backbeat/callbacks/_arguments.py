@@ -9,7 +9,7 @@ from typing import Any
 
 from backbeat.errors import ArgumentError, ArgumentTypeError
 
-__all__ = ["check_name", "check_number", "check_whole", "names_in", "path_text"]
+__all__ = ["check_choice", "check_name", "check_number", "check_whole", "names_in", "path_text"]
 
 
 def check_number(owner: object, name: str, value: Any, *, at_least: float | None = None) -> None:
@@ -31,6 +31,14 @@ def check_whole(owner: object, name: str, value: Any, *, at_least: int) -> None:
         raise ArgumentTypeError(
             f"{type(owner).__name__}: {name} is a whole number; got {value!r} "
             f"({type(value).__name__})."
+        )
+
+
+def check_choice(owner: object, name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Raise unless `value` is one of `choices`."""
+    if value not in choices:
+        raise ArgumentError(
+            f"{type(owner).__name__}: {name} is {' or '.join(map(repr, choices))}; got {value!r}."
         )
 
 

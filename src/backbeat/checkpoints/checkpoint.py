@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -14,6 +15,7 @@ from backbeat.files.places import resolve
 
 __all__ = [
     "Array",
+    "Draft",
     "Format",
     "LayerWeights",
     "NamedArray",
@@ -109,6 +111,18 @@ class SavedTensors:
     metadata: dict[str, str]
     verified: bool = False
     """Whether every byte was checked against the digests that backbeat writes."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A checkpoint that lies complete in memory, for any thread to write whenever it likes."""
+
+    size: int
+    """How many bytes its tensors take in the file."""
+    write: Callable[[PathLike], None]
+    """Writes it to a path of the format that it was made for, whole or not at all."""
+    memory: Any = None
+    """What holds the copies, for a later draft to use again; None if they are no copies."""
 
 
 def array_bytes(array: Array) -> memoryview:

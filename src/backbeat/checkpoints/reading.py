@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+from backbeat.checkpoints import background
 from backbeat.errors import CheckpointCorruptError, CheckpointError
 from backbeat.files import PathLike
 from backbeat.files.places import resolve
@@ -21,10 +22,11 @@ _HEADS = {
 
 
 def existing_file(path: PathLike) -> Path:
-    """`path` with its links followed.
+    """`path` with its links followed; what is being written to it is waited for.
 
     Raises CheckpointError if no ordinary file is there, offering the nearest name.
     """
+    background.wait_for(path)
     target = resolve(path)
     try:
         mode = target.stat().st_mode

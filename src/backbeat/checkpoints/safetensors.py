@@ -10,8 +10,9 @@ from typing import Any, cast
 from safetensors import SafetensorError
 from safetensors import deserialize as _deserialize  # pyright: ignore[reportUnknownVariableType] - it has no types
 
-from backbeat.checkpoints import digests
+from backbeat.checkpoints import background, digests
 from backbeat.checkpoints.checkpoint import Array, RawTensor, SavedTensors
+from backbeat.checkpoints.pieces import gathered
 from backbeat.checkpoints.reading import corrupt, existing_file
 from backbeat.errors import ArgumentError, CheckpointError
 from backbeat.files import PathLike, make_parents, whole
@@ -66,9 +67,10 @@ def write_tensors(
     }
     texts = metadata or {}
     parts = file_parts(raw, {**texts, _DIGESTS: json.dumps(_digests(raw, texts))})
+    background.wait_for(path)
     make_parents(path)
     with whole(path) as file:
-        for part in parts:
+        for part in gathered(parts):
             file.write(part)
 
 

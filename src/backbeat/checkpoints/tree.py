@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from backbeat.checkpoints import digests
-from backbeat.checkpoints.checkpoint import Array, RawTensor
+from backbeat.checkpoints import background, digests
+from backbeat.checkpoints.checkpoint import Array
 from backbeat.checkpoints.name_lists import LARGEST_ATTRIBUTE, get_names, put_names
+from backbeat.checkpoints.outline import Outline
 from backbeat.checkpoints.reading import corrupt, existing_file
 from backbeat.errors import ArgumentError, CheckpointError
 from backbeat.files import PathLike, make_parents, whole
@@ -64,7 +64,7 @@ class Tree:
             if not name.startswith(_DIGESTS):
                 yield f"{above}@{name}", digests.of_text(text)
         for name, array in self.arrays.items():
-            yield above + name, digests.of_tensor(RawTensor.of(array))
+            yield above + name, digests.of_array(array)
         for name, tree in self.groups.items():
             yield from tree.digests(f"{above}{name}/")
 
@@ -87,13 +87,14 @@ def write_tree(path: PathLike, tree: Tree) -> None:
     """
     promised = [f"{digest} {name}" for name, digest in tree.digests()]
     put_names(tree.attributes, _DIGESTS, promised)
-    # In memory first: when a disk fills up below HDF5, it crashes the process instead of raising.
-    image = io.BytesIO()
-    with _h5py().File(image, "w") as file:
-        _fill(file, tree)
+    outline = Outline()
+    with _h5py().File(outline, "w") as file:
+        _fill(file, tree, outline)
+    background.wait_for(path)
     make_parents(path)
     with whole(path) as target:
-        target.write(image.getbuffer())
+        for piece in outline.pieces():
+            target.write(piece)
 
 
 def _h5py() -> Any:
@@ -103,14 +104,29 @@ def _h5py() -> Any:
     return h5py
 
 
-def _fill(group: Any, tree: Tree) -> None:
-    """Write `tree` into an HDF5 group."""
+def _fill(group: Any, tree: Tree, outline: Outline) -> None:
+    """Describe `tree` in an HDF5 group of the file whose outline it is."""
     for name, text in tree.attributes.items():
         group.attrs[name] = _encoded(name, text)
     for name, array in tree.arrays.items():
-        group.create_dataset(name, data=array)
+        outline.place(_reserve(group, name, array), array)
     for name, below in tree.groups.items():
-        _fill(group.create_group(name), below)
+        _fill(group.create_group(name), below, outline)
+
+
+def _reserve(group: Any, name: str, array: Array) -> int | None:
+    """Make a data set for `array` without writing it; where its bytes belong in the file."""
+    h5py: Any = _h5py()
+    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    layout.set_layout(h5py.h5d.CONTIGUOUS)
+    layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    layout.set_obj_track_times(False)
+    link = h5py.h5p.create(h5py.h5p.LINK_CREATE)
+    link.set_char_encoding(h5py.h5t.CSET_UTF8)
+    kind = h5py.h5t.py_create(array.dtype.newbyteorder("<"), logical=True)
+    shape = h5py.h5s.create_simple(array.shape) if array.ndim else h5py.h5s.create(h5py.h5s.SCALAR)
+    return h5py.h5d.create(group.id, name.encode(), kind, shape, layout, link).get_offset()
 
 
 def _encoded(name: str, text: str | list[str]) -> Any:

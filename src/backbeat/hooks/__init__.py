@@ -4,7 +4,7 @@ from backbeat.hooks.averages import Averages
 from backbeat.hooks.callback import Callback
 from backbeat.hooks.callback_list import CallbackList
 from backbeat.hooks.cost import Cost, CostTable
-from backbeat.hooks.host import Host, Inspectable, Snapshot, as_host
+from backbeat.hooks.host import Capturable, Host, Inspectable, Snapshot, as_host
 from backbeat.hooks.inspection import GraphLayer, GraphNode, GraphRecording, Inspection, ModelGraph
 from backbeat.hooks.logs import Logs
 from backbeat.hooks.plan import Plan
@@ -14,6 +14,7 @@ __all__ = [
     "Averages",
     "Callback",
     "CallbackList",
+    "Capturable",
     "Cost",
     "CostTable",
     "GraphLayer",

@@ -67,6 +67,10 @@ class CallbackList:
         for bell in self._bells.values():
             bell.listen(heard)
 
+    def listen_anew(self, moment: str) -> None:
+        """Find out again who answers `moment`; not to be called while it is being rung."""
+        self._bells[moment].listen(self._heard())
+
     def _heard(self) -> list[Any]:
         return [
             callback

@@ -6,10 +6,19 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any, Literal, Protocol, cast, runtime_checkable
 
+from backbeat.checkpoints.checkpoint import Draft
 from backbeat.errors import ArgumentError
 from backbeat.hooks.inspection import Inspection
 
-__all__ = ["Direction", "Host", "Inspectable", "Snapshot", "as_host"]
+__all__ = [
+    "Capturable",
+    "Direction",
+    "Host",
+    "Inspectable",
+    "Snapshot",
+    "as_host",
+    "is_overridden",
+]
 
 Direction = Literal["min", "max"]
 
@@ -73,6 +82,27 @@ class Inspectable(Protocol):
     def inspect(self) -> Inspection:
         """A look at the model as it is now."""
         ...
+
+
+@runtime_checkable
+class Capturable(Protocol):
+    """A host whose state can be copied now and written later, while training goes on."""
+
+    def capture(
+        self, path: str | PathLike[str], *, weights_only: bool, reuse: Draft | None = None
+    ) -> Draft | None:
+        """A copy of what `save`, or `save_weights`, would write to `path` at this moment.
+
+        It never aliases the live tensors. `reuse` is a draft that nobody needs any more, whose
+        memory may be overwritten. None if saving is done in a way of the host's own, so that
+        `save` must be called.
+        """
+        ...
+
+
+def is_overridden(host: object, method: str, base: type) -> bool:
+    """Whether calling `method` of `host` runs anything else than what `base` defines."""
+    return getattr(getattr(host, method), "__func__", None) is not getattr(base, method)
 
 
 def as_host(model: Any) -> Host:

@@ -18,7 +18,15 @@ from backbeat.layers.naming import snake_case
 from backbeat.layers.wrappers import bare
 from backbeat.tensors import to_numpy, to_tensor
 
-__all__ = ["KerasWeight", "below", "keras_kind", "keras_weights", "layer_weights", "others"]
+__all__ = [
+    "HeldWeight",
+    "KerasWeight",
+    "below",
+    "keras_kind",
+    "keras_weights",
+    "layer_weights",
+    "others",
+]
 
 Array = np.ndarray[Any, Any]
 
@@ -64,9 +72,13 @@ class KerasWeight:
         One of another rank, such as a scalar, has no orientation and is copied as it is.
         """
         values = to_numpy(tensor) if isinstance(tensor, Tensor) else np.asarray(tensor)
-        if self.axes is not None and values.ndim == len(self.axes):
-            values = values.transpose(self.axes)
-        return np.array(values, order="C")
+        return np.array(self._turned(values), order="C")
+
+    def _turned(self, values: Array) -> Array:
+        """`values` in Keras' orientation, sharing their memory."""
+        if self.axes is None or values.ndim != len(self.axes):
+            return values
+        return values.transpose(self.axes)
 
     def from_keras(self, array: Any) -> Tensor:
         """`array` in torch's orientation, on this weight's device, as its own memory."""
@@ -74,6 +86,26 @@ class KerasWeight:
         if self.axes is not None and values.ndim == len(self.axes):
             values = values.transpose(np.argsort(self.axes))
         return to_tensor(np.array(values, order="C")).to(self.tensor.device)
+
+
+@dataclass(frozen=True)
+class HeldWeight(KerasWeight):
+    """A weight whose values are read through `hold`, and turned only when they are written."""
+
+    hold: Callable[[Tensor, torch.dtype], Tensor] = Tensor.to
+
+    def to_keras(self, tensor: Tensor | Array) -> Array:
+        """A view of what `hold` gives for `tensor`; no memory but that is used."""
+        if not isinstance(tensor, Tensor):
+            return self._turned(np.asarray(tensor))
+        # HDF5 has no bfloat16.
+        dtype = torch.float32 if tensor.dtype is torch.bfloat16 else tensor.dtype
+        return self._turned(to_numpy(self.hold(tensor, dtype)))
+
+    @classmethod
+    def of(cls, weight: KerasWeight, hold: Callable[[Tensor, torch.dtype], Tensor]) -> HeldWeight:
+        """`weight`, read through `hold`."""
+        return cls(weight.name, weight.tensor, weight.axes, weight.trainable, hold)
 
 
 def keras_weights(module: nn.Module) -> list[KerasWeight]:
@@ -97,11 +129,16 @@ def keras_weights(module: nn.Module) -> list[KerasWeight]:
     ]
 
 
-def layer_weights(name: str, module: nn.Module) -> LayerWeights:
-    """The weights of a layer as checkpoints store them: copies, under Keras' full names."""
+def layer_weights(
+    name: str, module: nn.Module, read: Callable[[KerasWeight], Array] = KerasWeight.array
+) -> LayerWeights:
+    """The weights of a layer as checkpoints store them, under Keras' full names; copies by default.
+
+    `read` says how the values are read.
+    """
     weights = tuple(
         # Within containers the names bring their own layer's.
-        (weight.name if "/" in weight.name else f"{name}/{weight.name}", weight.array())
+        (weight.name if "/" in weight.name else f"{name}/{weight.name}", read(weight))
         for weight in keras_weights(module)
     )
     return LayerWeights(name, weights, keras_kind(module), _inner(module, "", dict(weights)))

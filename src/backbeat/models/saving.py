@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from functools import partial
 from os import PathLike
 from typing import Any
 
-from backbeat.checkpoints import SavedWeights, format_of, read_weights, write_model
+from backbeat.checkpoints import (
+    Draft,
+    SavedWeights,
+    background,
+    format_of,
+    read_weights,
+    write_model,
+)
 from backbeat.errors import CheckpointError
 from backbeat.files.places import resolve
-from backbeat.layers.keras_layout import KerasWeight
+from backbeat.hooks.host import is_overridden
+from backbeat.layers.keras_layout import HeldWeight, KerasWeight
 from backbeat.models.binding import bind
 from backbeat.models.compile_config import training_config
 from backbeat.models.config import text_of
 from backbeat.models.generators import Generators
 from backbeat.models.optimizer_state import optimizer_arrays, restore_optimizer
+from backbeat.training.staging import Hold, alias, captured
 from backbeat.training.weights import (
     all_weights,
     assign_weights,
+    keras_view,
     load_weights,
-    own_weights,
     save_weights,
-    weights_of,
+    size_of,
+    weights_draft,
 )
 
 __all__ = ["Saving"]
@@ -64,28 +75,48 @@ class Saving(Generators):
         """
         self._require_built("save")
         _may_write(filepath, overwrite)
+        self._draft(filepath, alias, include_optimizer=include_optimizer).write(filepath)
+
+    def capture(
+        self, filepath: StrPath, *, weights_only: bool = False, reuse: Draft | None = None
+    ) -> Draft | None:
+        """A copy of what saving would write to `filepath` now, complete in memory.
+
+        The memory of `reuse`, an earlier draft that nobody needs any more, is used again. None if a
+        subclass saves in a way of its own: then it has to be asked to.
+        """
+        method = "save_weights" if weights_only else "save"
+        if is_overridden(self, method, Saving):
+            return None
+        self._require_built(method)
+        make = partial(weights_draft, self) if weights_only else self._draft
+        return captured(partial(make, filepath), reuse)
+
+    def _draft(self, filepath: StrPath, hold: Hold, include_optimizer: bool = True) -> Draft:
+        """What `save` writes, each tensor read through `hold`."""
         if format_of(filepath) != "hdf5":
-            save_weights(self, filepath)
-            return
+            return weights_draft(self, filepath, hold)
         compiled = self._compiled if include_optimizer else None
         training = None if compiled is None else training_config(compiled)
-        write_model(
-            filepath,
-            weights_of(self),
+        layers, own = keras_view(self, hold)
+        trained = [HeldWeight.of(weight, hold) for weight in self.trained_weights()]
+        optimizer = optimizer_arrays(compiled.optimizer, trained) if compiled else None
+        write = partial(
+            write_model,
+            layers=layers,
             model_config=text_of(self.keras_config(), "architecture", filepath),
             training_config=text_of(training, "compile settings", filepath),
-            optimizer_weights=compiled
-            and optimizer_arrays(compiled.optimizer, self.trained_weights()),
-            top_level=[(weight.name, weight.array()) for weight in own_weights(self)],
+            optimizer_weights=optimizer,
+            top_level=own,
         )
+        return Draft(size_of(layers, own, optimizer or ()), write)
 
     def check_path(self, filepath: StrPath, *, weights_only: bool = False) -> None:
         """Raise ArgumentError if `filepath` names no format that a save could write.
 
         A `save` of your own may write what it likes.
         """
-        method = type(self).save_weights if weights_only else type(self).save
-        if method in (Saving.save_weights, Saving.save):
+        if not is_overridden(self, "save_weights" if weights_only else "save", Saving):
             format_of(filepath)
 
     def load(self, filepath: StrPath) -> None:
@@ -118,6 +149,7 @@ class Saving(Generators):
 
 
 def _may_write(filepath: StrPath, overwrite: bool) -> None:
+    background.wait_for(filepath)
     if not overwrite and resolve(filepath).exists():
         raise CheckpointError(
             f"{str(filepath)!r} is there already; choose another name or pass overwrite=True."

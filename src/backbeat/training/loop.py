@@ -168,6 +168,8 @@ class Loop:
         for callback in self.hooks:
             if hasattr(callback, "announce"):
                 callback.announce = ring
+            if hasattr(callback, "listen_anew"):
+                callback.listen_anew = None if ring is None else self.hooks.listen_anew
 
     def _record(self) -> None:
         self.history.stopped = self._stop

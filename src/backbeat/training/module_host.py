@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from os import PathLike
 from typing import Any, Protocol, cast
 
@@ -10,12 +11,14 @@ import torch
 from torch import nn
 
 from backbeat import optimizers
+from backbeat.checkpoints import Draft
 from backbeat.errors import ArgumentTypeError, StateError
 from backbeat.hooks import Host, StopLatch
-from backbeat.hooks.host import Direction
+from backbeat.hooks.host import Direction, is_overridden
 from backbeat.tensors import to_numpy
 from backbeat.training.inspection import ModuleInspection
-from backbeat.training.weights import save_weights
+from backbeat.training.staging import captured
+from backbeat.training.weights import save_weights, weights_draft
 
 __all__ = ["ModuleHost", "TrainingHost", "WeightsSnapshot"]
 
@@ -143,6 +146,17 @@ class ModuleHost:
     def save_weights(self, path: str | PathLike[str]) -> None:
         """Write the module's weights to `path`; the suffix decides the format."""
         save_weights(self.module, path)
+
+    def capture(
+        self, path: str | PathLike[str], *, weights_only: bool, reuse: Draft | None = None
+    ) -> Draft | None:
+        """A copy of what saving would write to `path` now; None if a subclass saves in its own way.
+
+        The memory of `reuse`, an earlier draft, is used again.
+        """
+        if is_overridden(self, "save_weights" if weights_only else "save", ModuleHost):
+            return None
+        return captured(partial(weights_draft, self.module, path), reuse)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the module's weights to `path`: a plain module has no config to save with them."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from os import PathLike
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from backbeat.checkpoints import (
+    Draft,
     LayerWeights,
+    NamedArray,
     RawTensor,
     SavedTensors,
     SavedWeights,
@@ -24,20 +29,26 @@ from backbeat.checkpoints import (
 )
 from backbeat.errors import BackbeatWarning, CheckpointCorruptError
 from backbeat.hooks import StopLatch
-from backbeat.layers.keras_layout import KerasWeight, keras_weights, layer_weights
+from backbeat.layers.keras_layout import HeldWeight, KerasWeight, keras_weights, layer_weights
 from backbeat.layers.naming import snake_case
 from backbeat.layers.raw_tensors import from_raw, raw_tensor
 from backbeat.layers.wrappers import bare, bare_name
+from backbeat.training.staging import Hold, alias
 
 __all__ = [
     "all_weights",
     "assign_weights",
+    "keras_view",
     "load_weights",
     "named_layers",
     "own_weights",
     "save_weights",
+    "size_of",
+    "weights_draft",
     "weights_of",
 ]
+
+Array = np.ndarray[Any, Any]
 
 # Where Keras 3 keeps the weights that belong to the model itself.
 _OWN = "top_level_model_weights"
@@ -69,9 +80,11 @@ def _distinct(named: list[tuple[str, nn.Module]]) -> list[tuple[str, nn.Module]]
     return found
 
 
-def weights_of(module: nn.Module) -> list[LayerWeights]:
-    """The weights of each layer, as Keras orders, turns and names them."""
-    return [layer_weights(name, layer) for name, layer in named_layers(module)]
+def weights_of(
+    module: nn.Module, read: Callable[[KerasWeight], Array] = KerasWeight.array
+) -> list[LayerWeights]:
+    """The weights of each layer, as Keras orders, turns and names them; `read` reads the values."""
+    return [layer_weights(name, layer, read) for name, layer in named_layers(module)]
 
 
 def own_weights(module: nn.Module) -> list[KerasWeight]:
@@ -98,11 +111,38 @@ def save_weights(module: nn.Module, path: str | PathLike[str]) -> None:
 
     Raises ArgumentError for a suffix that names no format, CheckpointError if it cannot be written.
     """
+    weights_draft(module, path, alias).write(path)
+
+
+def weights_draft(module: nn.Module, path: str | PathLike[str], hold: Hold) -> Draft:
+    """What `save_weights` writes to a path like `path`, each tensor read through `hold`.
+
+    Raises ArgumentError for a suffix that names no format.
+    """
     if format_of(path) == "safetensors":
-        write_tensors(path, {name: raw_tensor(tensor) for name, tensor in _state(module).items()})
-    else:
-        own = [(weight.name, weight.array()) for weight in own_weights(module)]
-        write_weights(path, weights_of(module), top_level=own)
+        tensors = {
+            name: raw_tensor(hold(tensor, tensor.dtype)) for name, tensor in _state(module).items()
+        }
+        size = sum(len(tensor.data) for tensor in tensors.values())
+        return Draft(size, partial(write_tensors, tensors=tensors))
+    layers, own = keras_view(module, hold)
+    return Draft(size_of(layers, own), partial(write_weights, layers=layers, top_level=own))
+
+
+def keras_view(module: nn.Module, hold: Hold) -> tuple[list[LayerWeights], list[NamedArray]]:
+    """The weights of the layers and those of `module` itself, read through `hold`."""
+
+    def read(weight: KerasWeight) -> Array:
+        return HeldWeight.of(weight, hold).array()
+
+    own = [(weight.name, read(weight)) for weight in own_weights(module)]
+    return weights_of(module, read), own
+
+
+def size_of(layers: Sequence[LayerWeights], *others: Sequence[NamedArray]) -> int:
+    """The bytes of all arrays."""
+    named = [*(layer.weights for layer in layers), *others]
+    return sum(array.nbytes for weights in named for _, array in weights)
 
 
 def load_weights(

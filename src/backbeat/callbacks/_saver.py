@@ -1,0 +1,101 @@
+"""Saver: carries out the saves of one callback, in line or in the background."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from backbeat import files
+from backbeat.checkpoints import background
+from backbeat.checkpoints.background import Job
+from backbeat.checkpoints.checkpoint import Draft
+from backbeat.hooks.host import as_host
+
+__all__ = ["Save", "Saver"]
+
+
+@dataclass(frozen=True)
+class Save:
+    """One save that was decided on."""
+
+    path: str
+    value: float | None = None
+    """What it is judged by; None if it is not judged."""
+    best_before: float | None = None
+    """The value to go back to if this one cannot be written."""
+
+
+class Saver:
+    """Writes what a host is made of at the moment, one save at a time.
+
+    In the background only the copying of the weights is waited for, into memory that the next save
+    uses again; a thread writes them. In line if `in_background` is False, if the host cannot
+    be copied, or saves in a way of its own.
+    """
+
+    def __init__(self, *, in_background: bool, weights_only: bool, as_text: bool) -> None:
+        self.in_background = in_background
+        self._weights_only = weights_only
+        self._as_text = as_text
+        self._draft: Draft | None = None
+        self._pending: tuple[Save, Job] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a save is still being written."""
+        return self._pending is not None and not self._pending[1].done
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether there is a save whose outcome nobody took up yet."""
+        return self._pending is not None
+
+    def start(self, model: Any, save: Save) -> bool:
+        """Save; whether that is over already, because it was done in line.
+
+        Raises whatever stands in the way, MemoryError included.
+        """
+        files.make_parents(save.path)
+        capture = getattr(as_host(model), "capture", None) if self.in_background else None
+        draft = None
+        if capture is not None:
+            draft = capture(save.path, weights_only=self._weights_only, reuse=self._draft)
+        if draft is None:
+            self._save_in_line(model, save.path)
+            return True
+        self._draft = draft
+        self._pending = (save, background.submit(partial(draft.write, save.path), [save.path]))
+        return False
+
+    def _save_in_line(self, model: Any, path: str) -> None:
+        background.wait_for(path)
+        host = as_host(model)
+        # The kind that was given, because an overridden `save` may count on it.
+        target = path if self._as_text else Path(path)
+        (host.save_weights if self._weights_only else host.save)(target)
+
+    def outcome(self, *, wait: bool) -> tuple[Save, Exception | None] | None:
+        """The save that was started last and how it ended, once; None if it has not ended yet."""
+        if self._pending is None or not (wait or self._pending[1].done):
+            return None
+        save, job = self._pending
+        try:
+            job.wait()
+        finally:
+            # Also if Ctrl-C ends the waiting: nobody waits a second time.
+            self._pending = None
+        if job.abandoned:
+            return None
+        return save, _as_exception(job.error)
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        self._draft = None
+
+
+def _as_exception(error: BaseException | None) -> Exception | None:
+    if error is None or isinstance(error, Exception):
+        return error
+    return RuntimeError(f"the thread that wrote it was ended by {type(error).__name__}")

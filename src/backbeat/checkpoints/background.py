@@ -1,0 +1,145 @@
+"""The background: one thread that writes checkpoints, one after the other, while training goes on.
+
+The thread lives as long as there is something to write. Whoever reads or writes a path waits for
+what is on its way there.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from backbeat.files import PathLike
+from backbeat.files.places import resolve
+
+__all__ = ["Job", "submit", "wait_for"]
+
+# How often somebody who waits looks whether the thread is still alive.
+_LOOK_SECONDS = 1.0
+
+
+class Job:
+    """Something that is being written: done at some time, and then written or failed."""
+
+    def __init__(self, write: Callable[[], None], targets: Iterable[PathLike]) -> None:
+        self.targets: frozenset[Path] = frozenset(resolve(target) for target in targets)
+        self.error: BaseException | None = None
+        """Why it failed; None if it did not, or has not yet."""
+        self.abandoned = False
+        """Whether this process is a child of the one that writes it."""
+        self._write = write
+        self._done = threading.Event()
+        self._last_of: threading.Thread | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether it is over, well or not."""
+        return self._done.is_set()
+
+    def wait(self) -> None:
+        """Return when it is over. What went wrong is in `error`, and is not raised."""
+        while not self._done.wait(_LOOK_SECONDS):
+            _writer.ensure_work()
+        if self._last_of is not None and self._last_of is not threading.current_thread():
+            self._last_of.join()
+
+    def run(self) -> None:
+        """Write it now, in the thread that calls this; never raises."""
+        try:
+            self._write()
+        except BaseException as error:  # whatever it is, it belongs to the owner of the job
+            self.error = error
+
+    def finish(self, last_of: threading.Thread | None) -> None:
+        """Let those go on who wait; `last_of` is the thread that ends with this job."""
+        self._last_of = last_of
+        self._done.set()
+
+    def abandon(self) -> None:
+        """In a child process: leave it to the parent."""
+        self.abandoned = True
+        # The event of before may have been held by a thread that does not exist here.
+        self._done = threading.Event()
+        self._done.set()
+
+
+class _Writer:
+    """The queue, and the thread that empties it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs: deque[Job] = deque()
+        self._thread: threading.Thread | None = None
+
+    def submit(self, job: Job) -> None:
+        """Let the thread write `job` after those from before; in line if none can be started."""
+        self._jobs.append(job)
+        self.ensure_work()
+
+    def ensure_work(self) -> None:
+        """See to it that a thread is at work if there is any."""
+        with self._lock:
+            if not self._jobs or (self._thread is not None and self._thread.is_alive()):
+                return
+            # Not a daemon: a program that ends at once still leaves whole files behind.
+            self._thread = threading.Thread(target=self._work, name="backbeat-checkpoints")
+            try:
+                self._thread.start()
+                return
+            except RuntimeError:  # the system gives no more threads
+                self._thread = threading.current_thread()
+        self._work()
+
+    def _work(self) -> None:
+        is_last = False
+        while not is_last:
+            job = self._jobs[0]
+            job.run()
+            with self._lock:
+                self._jobs.popleft()
+                is_last = not self._jobs
+                if is_last:
+                    self._thread = None
+            job.finish(threading.current_thread() if is_last else None)
+
+    def wait_for(self, target: Path) -> None:
+        """Return when nothing is on its way to `target` any more."""
+        if self._thread is threading.current_thread():
+            return
+        for job in tuple(self._jobs):
+            if target in job.targets:
+                job.wait()
+
+    def become_inert(self) -> None:
+        """In a child process: nothing of what the parent writes is written here."""
+        jobs = tuple(self._jobs)
+        self.__init__()
+        for job in jobs:
+            job.abandon()
+
+
+_writer = _Writer()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_writer.become_inert)
+
+
+def submit(write: Callable[[], None], targets: Iterable[PathLike]) -> Job:
+    """Have `write`, which writes to `targets`, called by the thread; returns at once.
+
+    >>> job = submit(lambda: None, ["weights.h5"])
+    >>> job.wait()
+    >>> job.done, job.error
+    (True, None)
+    """
+    job = Job(write, targets)
+    _writer.submit(job)
+    return job
+
+
+def wait_for(path: PathLike) -> None:
+    """Return when nothing is on its way to `path` any more, be it written or failed."""
+    _writer.wait_for(resolve(path))

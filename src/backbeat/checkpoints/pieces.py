@@ -1,0 +1,55 @@
+"""Pieces: the bytes of arrays on their way into a file, without copying all of an array at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from backbeat.checkpoints.checkpoint import Array, array_bytes
+
+__all__ = ["Buffer", "gathered", "pieces"]
+
+Buffer = bytes | bytearray | memoryview
+
+# What has to be turned around on the way is never more than this at once.
+_TURNED_BYTES = 4 << 20
+# What is smaller goes into the file together with its neighbours.
+_SMALL_BYTES = 1 << 16
+
+
+def pieces(array: Array) -> Iterator[memoryview]:
+    r"""The bytes of `array` as `array_bytes` gives them, bit by bit where they must be copied.
+
+    >>> import numpy as np
+    >>> [bytes(piece) for piece in pieces(np.array([[1, 2], [3, 4]], dtype=np.uint8).T)]
+    [b'\x01\x03\x02\x04']
+    """
+    in_order = array.flags.c_contiguous and array.dtype == array.dtype.newbyteorder("<")
+    if in_order or array.nbytes <= _TURNED_BYTES:
+        yield array_bytes(array)
+        return
+    rows = max(1, len(array) * _TURNED_BYTES // array.nbytes)
+    for begin in range(0, len(array), rows):
+        # What one row alone is too large for is parted along the next axis.
+        yield from pieces(array[begin] if rows == 1 else array[begin : begin + rows])
+
+
+def gathered(parts: Iterable[Buffer]) -> Iterator[Buffer]:
+    """The same bytes with small neighbours put together: each part is a call of the system.
+
+    >>> list(gathered([b"a", b"b"]))
+    [bytearray(b'ab')]
+    """
+    small = bytearray()
+    for part in parts:
+        if len(small) + len(part) <= _SMALL_BYTES:
+            small += part
+            continue
+        if small:
+            yield small
+        small = bytearray()
+        if len(part) <= _SMALL_BYTES:
+            small += part
+        else:
+            yield part
+    if small:
+        yield small
