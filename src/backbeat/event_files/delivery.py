@@ -44,7 +44,7 @@ class Delivery:
         self._retry_at = 0.0
         self._thread: threading.Thread | None = None
         self._ended = False
-        self._closing = False
+        self._closing = self._is_late = False
         self._asked = self._answered = 0
         self._succeeded = True
         self._renew_locks()
@@ -78,7 +78,7 @@ class Delivery:
         """Wait until all that was given is safely on the disk; False if it is not in time."""
         with self._done:
             if self._thread is None or self._ended:
-                return not self.backlog and not self._pending
+                return self._succeeded and not self.backlog and not self._pending
             self._asked += 1
             mine = self._asked
             self._wake.set()
@@ -87,23 +87,30 @@ class Delivery:
             return answered and self._succeeded
 
     def close(self, seconds: float | None = None) -> None:
-        """Write what waits and end the thread; what is not written in time is counted."""
+        """Write what waits and end the thread; what is not written in time is counted.
+
+        The thread of a disk that did not answer in time goes on when it does; closing again then
+        waits for it.
+        """
         with self._lock:
-            thread = None if self._ended else self._thread
             self._ended = True
             self.threshold = 0
         _open.discard(self)
-        if thread is None:
+        if self._thread is None:
             return
         self._closing = True
         self._wake.set()
         wait = self._close_seconds if seconds is None else seconds
-        thread.join(wait)
-        if thread.is_alive():
+        self._thread.join(wait)
+        if self._thread.is_alive():
+            self._is_late = True
             self.report.unwritten = len(self.backlog) + len(self._pending)
             self.report.error = f"the disk did not answer within {wait:g} seconds"
-        else:
-            self._give_up_rest()
+            return
+        if self._is_late:
+            self._is_late = False
+            self.report.unwritten, self.report.error = 0, ""
+        self._give_up_rest()
 
     def _give_up_rest(self) -> None:
         self.report.unwritten += self.backlog.clear() + len(self._pending)
@@ -111,18 +118,20 @@ class Delivery:
 
     def _is_running(self) -> bool:
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="backbeat-events", daemon=True)
+            thread = threading.Thread(target=self._run, name="backbeat-events", daemon=True)
             try:
-                self._thread.start()
+                thread.start()
             except RuntimeError as error:  # no thread can be had, as at the program's exit
                 self._end(error)
                 return False
+            self._thread = thread
             self.threshold = _CROWD
             _open.add(self)
         return True
 
     def _end(self, error: BaseException) -> None:
         self._ended = True
+        self._succeeded = False
         self.threshold = 0
         self.report.error = f"the writing thread ended: {error!r}"
 

@@ -55,16 +55,21 @@ class Packer:
         return records
 
     def pack_built(self, build: Build, step: int, wall_time: float) -> list[bytes]:
-        """The record of anything else; none if it cannot be built."""
+        """The record of anything else; none if it cannot be built, or is in files of its own."""
         try:
             fields, non_finite = build()
             event = protos.Event(wall_time=wall_time, step=int(step), **fields)
             record = framed(event.SerializeToString())
+        except OSError as error:
+            self._report.failures += 1
+            self._report.dropped["embeddings"] += 1
+            self._report.error = str(error)
+            return []
         except Exception as error:
             self._unreadable("", error)
             return []
         self._report.non_finite += non_finite
-        return [record]
+        return [record] if fields else []
 
     def _with_late_values(self, items: list[tuple[Any, Any, int, float]]) -> list[Any]:
         """The same items with every late value read, in one transfer for each `fetch`."""

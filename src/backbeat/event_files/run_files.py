@@ -6,10 +6,12 @@ import contextlib
 import itertools
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from backbeat import files
 from backbeat.event_files import protos
+from backbeat.event_files.cutting import cut_back
 from backbeat.event_files.names import next_name
 from backbeat.event_files.records import framed
 from backbeat.files import disk
@@ -28,10 +30,17 @@ class RunFiles:
     A file is never appended to once it was closed: readers stop at a torn record for good.
     """
 
-    def __init__(self, directory: Path, run: str, start_step: int | None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        run: str,
+        start_step: int | None = None,
+        cut_to: Mapping[str, int] | None = None,
+    ) -> None:
         self.directory = directory
         self.run = run
-        self.sizes: dict[str, int] = {}
+        self._cut_to = cut_to
+        self.sizes: dict[str, int] = dict(cut_to or {})
         """By name, the bytes of each file that are whole records."""
         self._start_step = start_step
         self._descriptor: int | None = None
@@ -99,6 +108,9 @@ class RunFiles:
 
     def _open(self) -> tuple[bytes, int]:
         """Open a new file; returns the records that every file begins with, and its descriptor."""
+        if self._cut_to is not None:
+            cut_back(self.directory, self.run, self._cut_to)
+            self._cut_to = None
         files.make_parents(self.directory / "event file")
         with teaching(self.directory):
             existing = disk.current.list(self.directory)

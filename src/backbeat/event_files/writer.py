@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from time import time
 from typing import Any
@@ -15,8 +15,10 @@ from backbeat.errors import ArgumentTypeError
 from backbeat.event_files import protos
 from backbeat.event_files.backlog import Build, Coarse, Late
 from backbeat.event_files.delivery import Delivery
+from backbeat.event_files.graph import Node, graph_bytes
 from backbeat.event_files.histograms import count
 from backbeat.event_files.images import as_pixels, batch_of_images, png
+from backbeat.event_files.projector import Embedding, check_embeddings, write_projector
 from backbeat.event_files.report import Report
 from backbeat.event_files.run_files import RunFiles
 from backbeat.event_files.summaries import histogram_value, image_value, text_value
@@ -34,6 +36,10 @@ class EventFileWriter:
     Nothing that goes wrong with the disk is raised. A full or failing disk is asked again later
     and a new file begun; a disk that hangs is not waited for. Up to 500,000 scalars and 64 MiB of
     histograms and images are kept meanwhile, then further ones are dropped; `report` counts them.
+
+    A run that is resumed gives the `position()` it had, and in `start_step` a step that is larger
+    than all before. What was written behind that position is then set aside as `*.orphan`, when
+    the first value is written, and a TensorBoard that is running drops what it had read of it.
 
     Call `close` at the end. At the exit of the program that is done for you, but not when it is
     killed. In a forked child process the writer does nothing.
@@ -56,7 +62,8 @@ class EventFileWriter:
         start_step: int | None = None,
     ) -> None:
         run = position["run"] if position else secrets.token_hex(4)
-        self._files = RunFiles(Path(directory), run, start_step)
+        cut_to = position["files"] if position else None
+        self._files = RunFiles(Path(directory), run, start_step, cut_to)
         self._delivery = Delivery(self._files, flush_seconds, close_seconds)
         self._fine = self._delivery.backlog.fine
 
@@ -136,6 +143,34 @@ class EventFileWriter:
         """Note a text in Markdown, or one that another `plugin` of TensorBoard takes."""
         self._add_fine("texts", lambda: (_summary(text_value(tag, text, plugin, content)), 0), step)
 
+    def graph(self, nodes: Iterable[Node]) -> None:
+        """Note the run's graph.
+
+        Raises ArgumentError if two nodes have one name, or if an input is no node's name.
+        """
+        graph = graph_bytes(nodes)
+        self._add_fine("graphs", lambda: ({"graph_def": graph}, 0), 0)
+
+    def projector(self, embeddings: Sequence[Embedding]) -> None:
+        """Note all embeddings of the run, in place of those noted before.
+
+        They are copied by the caller if somebody may change them. A TensorBoard that is running
+        shows changed points under a new name only.
+
+        Raises ArgumentError if labels do not fit their points.
+        """
+        embeddings = list(embeddings)
+        check_embeddings(embeddings)
+        size = sum(np.asarray(each.points).nbytes for each in embeddings)
+        if self._delivery.accept() and self._delivery.backlog.reserve(size):
+            item = Coarse(size, lambda: self._write_projector(embeddings), 0, time())
+            self._delivery.backlog.add_coarse(item)
+        else:
+            self._delivery.drop("embeddings")
+
+    def _write_projector(self, embeddings: Sequence[Embedding]) -> tuple[dict[str, Any], int]:
+        return {}, write_projector(self._files.directory, embeddings)
+
     # The end, and between
 
     def flush(self, seconds: float | None = None) -> bool:
@@ -145,11 +180,20 @@ class EventFileWriter:
         """
         return self._delivery.flush(seconds)
 
+    def position(self, seconds: float | None = None) -> dict[str, Any] | None:
+        """Where the run stands in its files, as plain data, after a `flush`.
+
+        Returns None if not everything is on the disk after `seconds`.
+        """
+        if not self.flush(seconds):
+            return None
+        return {"run": self._files.run, "files": dict(self._files.sizes)}
+
     def close(self, seconds: float | None = None) -> Report:
         """Write everything noted so far, and end; returns what became of everything.
 
-        Waits `seconds` at most (`close_seconds` by default). Closing again does nothing; values
-        noted later are dropped and counted.
+        Waits `seconds` at most (`close_seconds` by default). Closing again waits again if it
+        was in vain. Values noted later are dropped and counted.
         """
         self._delivery.close(seconds)
         return self.report
