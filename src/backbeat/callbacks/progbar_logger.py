@@ -154,16 +154,10 @@ class ProgbarLogger(Callback):
     def _so_far(self, logs: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(logs, Logs):
             return dict(self._means)
-        values: dict[str, Any] = {}
-        for name in logs:
-            if name in self.stateful_metrics:
-                values[name] = logs[name]
-            elif name not in ("batch", "size"):
-                try:
-                    values[name] = logs.mean(name)
-                except KeyError:  # not a measurement
-                    continue
-        return values
+        measured = [name for name in logs if name not in ("batch", "size")]
+        means = logs.means(name for name in measured if name not in self.stateful_metrics)
+        last = {name: logs[name] for name in measured if name in self.stateful_metrics}
+        return {**means, **last}
 
     def _texts(self, values: Mapping[str, Any]) -> str:
         """The values that are numbers: those of training, of validation, of other callbacks."""

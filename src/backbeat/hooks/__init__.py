@@ -6,9 +6,10 @@ from backbeat.hooks.callback_list import CallbackList
 from backbeat.hooks.cost import Cost, CostTable
 from backbeat.hooks.host import Capturable, Host, Inspectable, Snapshot, as_host
 from backbeat.hooks.inspection import GraphLayer, GraphNode, GraphRecording, Inspection, ModelGraph
-from backbeat.hooks.logs import Logs
+from backbeat.hooks.logs import Fetch, Logs
 from backbeat.hooks.plan import Plan
 from backbeat.hooks.stop import Stop, StopLatch
+from backbeat.hooks.waits import Waits
 
 __all__ = [
     "Averages",
@@ -17,6 +18,7 @@ __all__ = [
     "Capturable",
     "Cost",
     "CostTable",
+    "Fetch",
     "GraphLayer",
     "GraphNode",
     "GraphRecording",
@@ -29,5 +31,6 @@ __all__ = [
     "Snapshot",
     "Stop",
     "StopLatch",
+    "Waits",
     "as_host",
 ]

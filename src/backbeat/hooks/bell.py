@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -92,6 +92,15 @@ class Bell:
             self._failed(self._owners[position], self.moment, error)
         finally:
             self._costs[position].time(perf_counter() - began)
+
+    def called(self, variables: Mapping[str, Any]) -> str | None:
+        """Whose hook is being called, told from the local variables of one of these methods."""
+        position, hook = variables.get("position"), variables.get("hook")
+        if hook is not None:
+            position = self._hooks.index(hook)
+        if position is None:
+            return None
+        return f"{type(self._owners[position]).__name__}.{self.moment}"
 
     def costs(self) -> list[Cost]:
         """The costs so far; calls that were not timed are counted too."""

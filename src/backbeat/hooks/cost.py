@@ -44,9 +44,9 @@ class Cost:
 
     @property
     def usual_seconds(self) -> float:
-        """The mean time without the slowest call, which a busy machine may have held up."""
+        """The mean without the slowest call, which a busy machine may have held up; 0 at first."""
         others = self.timed_calls - 1
-        return (self.timed_seconds - self.slowest_seconds) / others if others > 0 else 0.0
+        return (self.timed_seconds - self.slowest_seconds) / others if others > 1 else 0.0
 
     @property
     def estimated(self) -> bool:

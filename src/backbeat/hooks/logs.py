@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 __all__ = ["Fetch", "Logs"]
@@ -64,6 +64,13 @@ class Logs(dict[str, Any]):
         if self._means is None:
             raise KeyError(name)
         return self._means[name]
+
+    def means(self, names: Iterable[str]) -> dict[str, Any]:
+        """The running means of those of `names` that have one, read in one transfer."""
+        means = self._means or {}
+        found = {name: means[name] for name in names if name in means}
+        values = list(found.values())
+        return dict(zip(found, self._fetch(values) if self._fetch else values, strict=True))
 
     def read(self) -> dict[str, Any]:
         """Fetch every late value; returns this dict."""

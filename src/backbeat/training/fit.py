@@ -89,7 +89,7 @@ def _trainer(step: Step, loop: Loop) -> Callable[[Batch], dict[str, Any]]:
 def _validate(loop: Loop, step: Step, source: Source) -> dict[str, float]:
     hooks = loop.hooks
     hooks.on_validation_begin({})
-    results = evaluate_pass(hooks, step, loop.heeding(source.batches()))
+    results = evaluate_pass(hooks, step, loop.heeding(source.batches()), loop.fetch)
     values = {f"val_{name}": value for name, value in results.items()}
     hooks.on_validation_end(dict(values))
     return values

@@ -21,12 +21,12 @@ from typing import Any, TypeVar
 from backbeat.callbacks import BaseLogger, History, ProgbarLogger, TerminateOnNaN
 from backbeat.data import Batch, size_of
 from backbeat.errors import BackbeatWarning, StateError
-from backbeat.hooks import CallbackList, Logs, Stop
+from backbeat.hooks import CallbackList, Fetch, Logs, Stop, Waits
 from backbeat.training.module_host import ModuleHost, TrainingHost
 from backbeat.training.plan import check_rate_owners, has_bar, plan_of, run_params
 from backbeat.training.schedulers import adopt
 from backbeat.training.signals import GRACE_SECONDS, Signals
-from backbeat.training.values import fetch, settle
+from backbeat.training.values import counted, settle
 
 __all__ = ["Loop"]
 
@@ -70,7 +70,9 @@ class Loop:
         self.history = History()
         self._stateful = stateful = tuple(stateful_metrics)
         self._averages = BaseLogger(stateful_metrics=stateful)
-        self._averages.fetch = fetch
+        self._waits = Waits()
+        self.fetch: Fetch = counted(self._waits)
+        self._averages.fetch = self.fetch
         count_mode = "steps" if samples is None else "samples"
         self.hooks = CallbackList([self._averages, adopt(callbacks), self.history])
         if verbose and not has_bar(self.hooks):
@@ -107,6 +109,7 @@ class Loop:
         # What an earlier run of this loop left behind.
         self._stop, self._epoch_logs = None, {}
         self.epoch = self.batch = self.batch_logs = None
+        self._waits.clear()
         self.host.history = self.history
         self.hooks.set_model(self.host)
         self.hooks.set_params(self.params)
@@ -174,6 +177,7 @@ class Loop:
     def _record(self) -> None:
         self.history.stopped = self._stop
         self.history.cost = self.hooks.cost()
+        self.history.waits = dict(self._waits)
 
     @property
     def stopping(self) -> bool:
@@ -233,7 +237,7 @@ class Loop:
 
     def batches(self, loader: Iterable[Data]) -> Iterator[Data]:
         """Yield what `loader` yields, ringing the batch moments around each."""
-        hooks, means, batch = self.hooks, self._averages.averages, -1
+        hooks, means, fetch, batch = self.hooks, self._averages.averages, self.fetch, -1
         if self.epoch is None:
             raise StateError("batches was called outside of an epoch of loop.epochs().")
         self._end_batch()  # that the body of an earlier loop over batches left by a break

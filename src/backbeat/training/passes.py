@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from backbeat.data import Batch
-from backbeat.hooks import Averages, CallbackList, Logs
+from backbeat.hooks import Averages, CallbackList, Fetch, Logs
 from backbeat.tensors import leaves, map_leaves, to_numpy
 from backbeat.training.step import Step
 from backbeat.training.values import fetch
@@ -16,7 +16,9 @@ from backbeat.training.values import fetch
 __all__ = ["evaluate_pass", "predict_pass"]
 
 
-def evaluate_pass(hooks: CallbackList, step: Step, batches: Iterable[Batch]) -> dict[str, float]:
+def evaluate_pass(
+    hooks: CallbackList, step: Step, batches: Iterable[Batch], fetch: Fetch = fetch
+) -> dict[str, float]:
     """Ring the test moments over `batches`; returns the means of loss and metrics."""
     averages = Averages(step.stateful_names, step.names)
     hooks.on_test_begin({})

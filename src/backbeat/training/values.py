@@ -7,9 +7,10 @@ from typing import Any, cast
 
 import torch
 
+from backbeat.hooks import Fetch, Waits
 from backbeat.tensors import to_numpy
 
-__all__ = ["fetch", "settle"]
+__all__ = ["counted", "fetch", "settle"]
 
 
 def settle(values: Mapping[str, Any], *, wait: bool = False) -> dict[str, Any]:
@@ -26,7 +27,26 @@ def _settled(value: Any, wait: bool) -> Any:
             # A copy, because the caller's own loop may write into its tensor again.
             return value.detach().clone()
         return value.item() if value.numel() == 1 else to_numpy(value)
+    if not wait and _is_away(value):
+        return value
     return float(value) if hasattr(value, "__float__") and not isinstance(value, str) else value
+
+
+def _is_away(value: Any) -> bool:
+    """Whether `value`, of whatever library, is on another device than the CPU."""
+    device = getattr(value, "device", None)
+    return device is not None and getattr(device, "type", str(device)) != "cpu"
+
+
+def counted(waits: Waits) -> Fetch:
+    """`fetch`, which tells `waits` whenever the device has to be waited for."""
+
+    def read(values: list[Any]) -> list[Any]:
+        if any(map(_is_away, values)):
+            waits.note()
+        return fetch(values)
+
+    return read
 
 
 def fetch(values: list[Any]) -> list[Any]:
