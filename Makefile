@@ -6,7 +6,7 @@
 # For work on backbeat itself:
 #
 #   make check    style, types, floors, twins
-#   make bench    the benchmarks, one table each
+#   make bench    the benchmarks against everybody else, 20 minutes; ARGS=--quick: 3
 #   make faults-long    many more trials of the tests that kill processes and fill disks
 #   make clean    remove .venv and everything else that make made
 #
@@ -43,12 +43,12 @@ check: .venv/check.stamp
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest --quiet tests/house/test_twins.py
 
-bench: .venv/demo.stamp
-	@for question in benchmarks/[!_]*.py; do \
-	    echo "== $$question"; OMP_NUM_THREADS=1 $(BIN)/python "$$question" || exit 1; done
+# The contenders of the benchmarks go into environments of their own, in .benchmarks.
+bench: .venv/bench.stamp
+	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 clean:
-	rm -rf .venv demo-output build dist .hypothesis .pytest_cache .ruff_cache
+	rm -rf .venv .benchmarks demo-output build dist .hypothesis .pytest_cache .ruff_cache
 
 # What each target needs. A stamp is written only after its installation went through, so an
 # interrupted one is taken up again; a changed pyproject.toml or constraints.txt renews it.
@@ -61,6 +61,11 @@ clean:
 .venv/test.stamp: .venv/torch.stamp pyproject.toml constraints.txt
 	@echo "Installing backbeat and its test tools …"
 	@$(PIP) --editable '.[test]'
+	@touch $@ .venv/demo.stamp
+
+.venv/bench.stamp: .venv/torch.stamp pyproject.toml constraints.txt
+	@echo "Installing backbeat and what draws its figures …"
+	@$(PIP) --editable '.[bench]'
 	@touch $@ .venv/demo.stamp
 
 .venv/check.stamp: .venv/torch.stamp pyproject.toml constraints.txt

@@ -1,12 +1,14 @@
 """Makes a virtual environment for each contender: `python benchmarks/_venvs.py [NAME ...]`.
 
-They lie in .benchmarks/venvs. torch, NumPy and what these need are not installed again: every
-environment sees the ones of the Python that runs this, through a folder of links and a .pth file.
-Nothing else of that Python is visible, so no contender imports what it did not ask for.
+They lie in .benchmarks/venvs, or below the folder that BACKBEAT_BENCHMARKS names. torch, NumPy and
+what these need are not installed again: every environment sees the ones of the Python that runs
+this, through a folder of links and a .pth file. Nothing else of that Python is visible, so no
+contender imports what it did not ask for.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -14,7 +16,9 @@ from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent / ".benchmarks"
+ROOT = Path(
+    os.environ.get("BACKBEAT_BENCHMARKS") or Path(__file__).resolve().parent.parent / ".benchmarks"
+)
 SHARED = ("torch", "numpy")
 
 BOARD, KERAS = "tensorboard==2.21.0", "keras==3.15.1"

@@ -1,0 +1,1 @@
+"""One file per contender: the same work, written as its own documentation shows it."""
