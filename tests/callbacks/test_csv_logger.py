@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
+import tempfile
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from backbeat.callbacks import CSVLogger
 from backbeat.errors import BackbeatWarning
@@ -143,15 +147,32 @@ def test_append_with_further_names(path: Path) -> None:
     assert path.read_bytes() == b"epoch,loss,acc\r\n0,1.0,NA\r\n0,0.5,0.5\r\n"
 
 
-@pytest.mark.parametrize(
-    ("tail", "kept"), [(b"1,0.", ["1", "0."]), (b'1,"[0.5, ', ["1", "[0.5, "])]
-)
-def test_a_torn_row_is_not_glued_to_the_next(path: Path, tail: bytes, kept: list[str]) -> None:
-    """A run was killed while it wrote; what comes next is a row of its own."""
+@pytest.mark.parametrize("tail", [b"1,0.", b'1,"[0.5, ', b'1,"a\nb', b"1,0.5", b"1,0.5\r"])
+def test_a_torn_row_is_put_aside(path: Path, tail: bytes) -> None:
+    """A run was killed while it wrote: what comes next is a row of its own, nothing is deleted."""
     path.write_bytes(b"epoch,loss\r\n0,1.0\r\n" + tail)
     play(CSVLogger(path, append=True), [{"loss": 0.5}], initial_epoch=2)
 
-    assert rows(path) == [["epoch", "loss"], ["0", "1.0"], kept, ["2", "0.5"]]
+    assert path.read_bytes() == b"epoch,loss\r\n0,1.0\r\n2,0.5\r\n"
+    assert path.with_name("log.csv.orphan").read_bytes() == tail
+
+
+def test_what_is_put_aside_is_numbered(path: Path) -> None:
+    """An orphan that is there already is kept."""
+    for tail in (b"1", b"2", b"3"):
+        path.write_bytes(b"epoch,loss\r\n" + tail)
+        play(CSVLogger(path, append=True), EPOCHS[:1])
+
+    names = ["log.csv.orphan", "log.csv.orphan-2", "log.csv.orphan-3"]
+    assert [path.with_name(name).read_bytes() for name in names] == [b"1", b"2", b"3"]
+
+
+def test_quotes_of_others(path: Path) -> None:
+    """A quote inside a cell that is not quoted is a sign like any other: no row seems torn."""
+    path.write_bytes(b'epoch,size\n0,5" wide\n1,6\n')
+    play(CSVLogger(path, append=True), [{"size": 7}], initial_epoch=2)
+
+    assert path.read_bytes() == b'epoch,size\n0,5" wide\n1,6\n2,7\r\n'
 
 
 def test_used_bare(path: Path) -> None:
@@ -173,18 +194,156 @@ def test_another_separator(path: Path) -> None:
     assert path.read_bytes() == b'epoch\ta\tb\r\n0\tx,y\t"x\ty"\r\n'
 
 
-def test_a_resumed_run_goes_on(path: Path) -> None:
-    """Behind the rows of the run before, though append is False."""
-    first = CSVLogger(path)
-    play(first, EPOCHS[:1])
-    second = CSVLogger(path)
-    second.set_model(FakeHost())
-    second.on_train_begin()
-    second.load_state_dict(first.state_dict())
-    second.on_epoch_end(1, dict(EPOCHS[1]))
-    second.close()
+def resumed(state: dict[str, Any], logger: CSVLogger, epochs: list[dict[str, Any]]) -> None:
+    """A new run that begins with what an earlier one has stored."""
+    logger.set_model(FakeHost())
+    logger.on_train_begin()
+    logger.load_state_dict(json.loads(json.dumps(state)))
+    for epoch, logs in enumerate(epochs, 2 - len(epochs)):
+        logger.on_epoch_end(epoch, dict(logs))
+    logger.close()
 
-    assert [row[0] for row in rows(path)] == ["epoch", "0", "1"]
+
+def stored_after(path: Path, epochs: list[dict[str, Any]], **settings: Any) -> dict[str, Any]:
+    """What is stored after these epochs by a run that goes on a little, then dies."""
+    logger = CSVLogger(path, **settings)
+    logger.on_train_begin()
+    for epoch, logs in enumerate(epochs):
+        logger.on_epoch_end(epoch, dict(logs))
+    state = logger.state_dict()
+    logger.on_epoch_end(len(epochs), {"loss": 7.0, "late": "abandoned"})
+    logger.close()
+    return state
+
+
+@pytest.mark.parametrize("append", [False, True])
+@pytest.mark.parametrize("done", [0, 1, 2])
+def test_a_resumed_run_cuts_back(path: Path, append: bool, done: int) -> None:
+    """Rows of work that is done again are put aside; the file is the one of a single run."""
+    if append:
+        path.write_bytes(b"epoch,acc,loss\r\n9,0.9,0.9\r\n")
+    expected = (path.read_bytes() if append else b"epoch,acc,loss\r\n") + (
+        b"0,0.25,1.0\r\n1,0.75,0.5\r\n"
+    )
+    state = stored_after(path, EPOCHS[:done], append=append)
+    resumed(state, CSVLogger(path, append=append), EPOCHS[done:])
+
+    rows_now = [row[: expected.count(b",", 0, expected.index(b"\r")) + 1] for row in rows(path)]
+    assert rows_now == list(csv.reader(io.StringIO(expected.decode(), newline="")))
+    assert b"abandoned" in path.with_name("log.csv.orphan").read_bytes()
+
+
+def test_nothing_to_cut_leaves_no_file(path: Path) -> None:
+    """A resumed run that finds what it left writes beside it nothing."""
+    logger = CSVLogger(path)
+    play(logger, EPOCHS[:1])
+    resumed(logger.state_dict(), CSVLogger(path), EPOCHS[1:])
+
+    assert path.read_bytes() == b"epoch,acc,loss\r\n0,0.25,1.0\r\n1,0.75,0.5\r\n"
+    assert [each.name for each in path.parent.iterdir()] == ["log.csv"]
+
+
+def test_a_fresh_run_with_append_keeps_every_row(path: Path) -> None:
+    """Only a resumed one cuts back, though the epochs are the same."""
+    stored_after(path, EPOCHS)
+    play(CSVLogger(path, append=True), EPOCHS)
+
+    assert [row[0] for row in rows(path)] == ["epoch", "0", "1", "2", "0", "1"]
+    assert [each.name for each in path.parent.iterdir()] == ["log.csv"]
+
+
+def test_the_file_of_a_resumed_run_is_gone(path: Path) -> None:
+    """It is said, and a new one with the same header begins."""
+    state = stored_after(path, EPOCHS[:1])
+    path.unlink()
+    with pytest.warns(BackbeatWarning, match="log.csv is no more what the run that is resumed"):
+        resumed(state, CSVLogger(path), EPOCHS[1:])
+
+    assert path.read_bytes() == b"epoch,acc,loss\r\n1,0.75,0.5\r\n"
+
+
+def test_another_file_in_its_place(path: Path) -> None:
+    """It is put aside whole."""
+    state = stored_after(path, EPOCHS[:1])
+    path.write_text("my,notes\n")
+    with pytest.warns(BackbeatWarning, match="log.csv is no more what the run that is resumed"):
+        resumed(state, CSVLogger(path), EPOCHS[1:])
+
+    assert path.read_bytes() == b"epoch,acc,loss\r\n1,0.75,0.5\r\n"
+    assert path.with_name("log.csv.orphan").read_text() == "my,notes\n"
+
+
+def test_rows_that_are_missing(path: Path) -> None:
+    """A power failure took them: the others are kept, and it is said."""
+    state = stored_after(path, EPOCHS)
+    path.write_bytes(b"epoch,acc,loss\r\n0,0.25,1.0\r\n")
+    with pytest.warns(BackbeatWarning, match="log.csv lacks 1 rows of the earlier run"):
+        resumed(state, CSVLogger(path), [])
+
+    assert path.read_bytes() == b"epoch,acc,loss\r\n0,0.25,1.0\r\n"
+
+
+def test_formulas(path: Path) -> None:
+    """safe_cells: what a spreadsheet would execute is text; numbers stay numbers."""
+    logs = {"=cmd|x": -1.5, "note": "@SUM(A1)", "sign": "-", "inf": -math.inf}
+    for _ in range(2):
+        play(CSVLogger(path, safe_cells=True, append=True), [logs])
+
+    row = b"0,-1.5,-inf,'@SUM(A1),'-\r\n"
+    assert path.read_bytes() == b"epoch,'=cmd|x,inf,note,sign\r\n" + row + row
+    play(CSVLogger(path), [logs])
+    assert path.read_bytes() == b"epoch,=cmd|x,inf,note,sign\r\n0,-1.5,-inf,@SUM(A1),-\r\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a,b", 'a"b', "a\nb", "a\r\nb", "a\0b", "a/b", "{x.__class__}", " ", "", "한글", "=1+1"],
+)
+def test_odd_names(path: Path, name: str) -> None:
+    """Whatever a metric is called, its column can be read back, and another run follows it."""
+    for _ in range(2):
+        play(CSVLogger(path, append=True), [{name: 0.5}, {name: 0.25, "late": 1}])
+
+    header, *values = rows(path)
+    column = header.index(name)
+    assert sorted(header) == sorted(["epoch", name, "late"])
+    assert [row[column] for row in values] == ["0.5", "0.25"] * 2
+
+
+@settings(max_examples=200)
+@given(
+    st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"])),
+        st.one_of(st.none(), st.floats(), st.integers(), st.text(), st.lists(st.floats())),
+        max_size=4,
+    ),
+    st.sampled_from([",", ";", "\t"]),
+    st.integers(0),
+)
+def test_whatever_is_logged_can_be_read_back(
+    logs: dict[str, Any], separator: str, cut: int
+) -> None:
+    """Any names and values are cells of one row; and cut anywhere, no wrong row is left."""
+    logs = {name: value for name, value in logs.items() if name != "epoch"}
+    cells = {name: plain(value) for name, value in logs.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "log.csv"
+        play(CSVLogger(path, separator), [logs])
+        header, row = rows(path, separator)
+        assert dict(zip(header, row, strict=True)) == {"epoch": "0", **cells}
+
+        data = path.read_bytes()
+        path.write_bytes(data[: cut % len(data)])
+        play(CSVLogger(path, separator, append=True), [logs], initial_epoch=1)
+        header, row = rows(path, separator)
+        assert dict(zip(header, row, strict=True)) == {"epoch": "1", **cells}
+
+
+def plain(value: Any) -> str:
+    """How a value stands in a cell."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(plain, value))}]"
+    return "" if value is None else str(value)
 
 
 class FullDisk(disk.Disk):
@@ -208,7 +367,9 @@ def test_rows_wait_for_a_full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) 
     from backbeat.callbacks import LambdaCallback
 
     fill = LambdaCallback(on_epoch_begin=lambda e, logs: setattr(full, "is_full", e in (0, 2)))
-    with pytest.warns(BackbeatWarning, match=r"CSVLogger.on_epoch_end failed: CheckpointError"):
+    with pytest.warns(
+        BackbeatWarning, match=r"The disk is full.* the rows wait for the next epoch"
+    ):
         play([fill, CSVLogger(path)], [{"loss": float(i)} for i in range(4)])
 
     assert rows(path) == [["epoch", "loss"], *([str(i), f"{i}.0"] for i in range(4))]

@@ -85,3 +85,62 @@ def test_after_close(tmp_path: Path) -> None:
 
     with pytest.raises(StateError, match="is closed; open it again"):
         rows.write_row_text("late\n")
+
+
+def test_cut_back(tmp_path: Path) -> None:
+    """What was written last can be taken away; the next row follows what is left."""
+    rows = files.open_rows(tmp_path / "log.csv")
+    rows.write_row_text("first\n")
+    size = rows.size
+    rows.write_row_text("second\n")
+    rows.cut_back(size)
+    rows.write_row_text("third\n")
+    rows.sync()
+    rows.close()
+
+    assert (tmp_path / "log.csv").read_text() == "first\nthird\n"
+    assert rows.size == len("first\nthird\n")
+
+
+def test_half_a_row_that_cannot_be_taken_back_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is taken back before the next row is written; while that fails, nothing is added."""
+
+    class Sick(files.Disk):
+        is_sick = True
+
+        def write(self, descriptor: int, data: memoryview) -> int:
+            if self.is_sick and len(data) < 6:
+                raise OSError(5, "Input/output error")
+            return super().write(descriptor, data[:4])
+
+        def truncate(self, descriptor: int, size: int) -> None:
+            if self.is_sick:
+                raise OSError(5, "Input/output error")
+            super().truncate(descriptor, size)
+
+    disk = Sick()
+    monkeypatch.setattr(files.disk, "current", disk)
+    rows = files.open_rows(tmp_path / "log.csv")
+    for _ in range(2):
+        with pytest.raises(CheckpointError, match="Is the disk still there"):
+            rows.write_row_text("a row\n")
+        assert (tmp_path / "log.csv").read_text() == "a ro"
+    disk.is_sick = False
+    rows.write_row_text("another\n")
+    rows.close()
+
+    assert (tmp_path / "log.csv").read_text() == "another\n"
+
+
+def test_is_gone(tmp_path: Path) -> None:
+    """Whether the name still leads to the open file."""
+    rows = files.open_rows(tmp_path / "log.csv")
+
+    assert not rows.is_gone()
+    (tmp_path / "log.csv").rename(tmp_path / "old.csv")
+    assert rows.is_gone()
+    (tmp_path / "log.csv").write_text("another")
+    assert rows.is_gone()
+    rows.close()

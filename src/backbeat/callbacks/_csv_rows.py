@@ -10,10 +10,22 @@ from typing import Any
 
 from backbeat.callbacks._values import non_finite_text, number
 
-__all__ = ["GAP", "LINE_END", "cell", "first_row", "row", "widened"]
+__all__ = [
+    "GAP",
+    "LINE_END",
+    "cell",
+    "end_of_row",
+    "end_of_whole_rows",
+    "first_row",
+    "row",
+    "row_count",
+    "unsafe",
+    "widened",
+]
 
 LINE_END = "\r\n"
 GAP = "NA"
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def row(cells: Iterable[str], separator: str) -> str:
@@ -21,12 +33,22 @@ def row(cells: Iterable[str], separator: str) -> str:
     return separator.join(cells) + LINE_END
 
 
-def cell(value: Any, separator: str) -> str:
-    """`value` as it stands between separators: quoted where that is needed, or if it is a list."""
+def cell(value: Any, separator: str, *, safe: bool = False) -> str:
+    """`value` as it stands between separators: quoted where that is needed, or if it is a list.
+
+    With `safe` a text that a spreadsheet would take for a formula begins with an apostrophe.
+    """
     text = _text(value)
+    if safe and text.startswith(_FORMULA_SIGNS) and number(value) is None:
+        text = f"'{text}"
     if _is_list(value) or any(sign in text for sign in (separator, '"', "\r", "\n")):
         return '"' + text.replace('"', '""') + '"'
     return text
+
+
+def unsafe(text: str) -> str:
+    """What `cell(..., safe=True)` was given."""
+    return text[1:] if text[:1] == "'" and text[1:].startswith(_FORMULA_SIGNS) else text
 
 
 def _text(value: Any) -> str:
@@ -63,22 +85,60 @@ def first_row(text: str, separator: str) -> list[str]:
     return []
 
 
-def widened(text: str, columns: Sequence[str], separator: str) -> str:
-    """`text`, a CSV file, with `columns` as its header and gaps at the end of shorter rows."""
-    header = row((cell(name, separator) for name in columns), separator)
-    return header + "".join(_wide(_lines(text), len(columns), separator))
-
-
-def _wide(lines: list[str], width: int, separator: str) -> Iterator[str]:
+def widened(text: str, header: Sequence[str], separator: str) -> str:
+    """`text`, a CSV file, with the cells of another header, and gaps at the end of shorter rows."""
     # The rows themselves are kept as they are written: only what is missing is added.
-    reader, begin, is_header = _reader(lines, separator), 0, True
+    rows = [
+        row([as_written.rstrip("\r\n"), *[GAP] * (len(header) - count)], separator)
+        for as_written, count in _rows_below_header(text, separator)
+    ]
+    return row(header, separator) + "".join(rows)
+
+
+def row_count(text: str, separator: str) -> int:
+    """How many rows there are below the header."""
+    return sum(1 for _ in _rows_below_header(text, separator))
+
+
+def end_of_row(text: str, rows: int, separator: str) -> tuple[int, int]:
+    """Where so many rows below the header end, or as many as there are; and how many those are."""
+    below = [as_written for as_written, _ in _rows_below_header(text, separator)]
+    return len(text) - sum(map(len, below[rows:])), min(rows, len(below))
+
+
+def end_of_whole_rows(data: bytes, separator: str) -> int:
+    """Where the last row ends that was written to its end, its line end included."""
+    end = data.rfind(b"\n") + 1
+    if data.count(b'"', 0, end) % 2 == 0:
+        return end
+    # That line end may stand in a cell. What comes after a row that has no end is taken into it.
+    text = data[:end].decode("utf-8", "surrogateescape")
+    records = list(_records([*_lines(text), "end"], separator))
+    if records[-1][0] == "end":
+        return end
+    torn = records[-1][0].removesuffix("end")
+    return end - len(torn.encode("utf-8", "surrogateescape"))
+
+
+def _rows_below_header(text: str, separator: str) -> Iterator[tuple[str, int]]:
+    """Each row as it is written, and how many cells it has; blank lines come with the next row."""
+    records = _records(_lines(text), separator)
+    for _, count in records:
+        if count:
+            break
+    blank = ""
+    for as_written, count in records:
+        if count:
+            yield blank + as_written, count
+        blank = "" if count else blank + as_written
+
+
+def _records(lines: list[str], separator: str) -> Iterator[tuple[str, int]]:
+    """Each row of `lines` as it is written, and how many cells it has."""
+    reader, begin = _reader(lines, separator), 0
     for cells in reader:
-        as_written = "".join(lines[begin : reader.line_num]).rstrip("\r\n")
+        yield "".join(lines[begin : reader.line_num]), len(cells)
         begin = reader.line_num
-        if cells and not is_header:
-            gaps = [GAP] * (width - len(cells))
-            yield row([as_written, *gaps], separator)
-        is_header = is_header and not cells
 
 
 def _lines(text: str) -> list[str]:

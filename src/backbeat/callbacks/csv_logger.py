@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import os
 import warnings
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 from backbeat import files
-from backbeat.callbacks._arguments import path_text
-from backbeat.callbacks._csv_rows import GAP, LINE_END, cell, first_row, row, widened
+from backbeat.callbacks._arguments import check_number, path_text
+from backbeat.callbacks._csv_file import CsvFile, Position
+from backbeat.callbacks._csv_rows import cell
+from backbeat.callbacks._errands import Errands
 from backbeat.errors import ArgumentError, ArgumentTypeError, BackbeatWarning, CheckpointError
 from backbeat.hooks.callback import Callback, Phase, Role, RunsOn
 from backbeat.hooks.plan import Plan
 
 __all__ = ["CSVLogger"]
+
+# How long an epoch waits for its row; a disk that does not answer is not waited for again.
+_PATIENCE_SECONDS = 1.0
+_MOST_WAITING = 10_000
 
 
 class CSVLogger(Callback):
@@ -23,11 +30,18 @@ class CSVLogger(Callback):
     Whatever can be text can be logged; lists, tuples and arrays become `"[a, b]"`. Not finite
     numbers are `nan`, `inf` and `-inf`. A value that is missing in an epoch is `NA`; a name that
     comes late becomes a new last column, for which the file is written anew, whole. Line ends are
-    CR LF.
+    CR LF. With `safe_cells` a text or name that a spreadsheet would take for a formula begins
+    with an apostrophe.
 
     A row is in the file when the epoch is over. The file is opened with the first row, its
     missing directories are created then. `append=False` overwrites what is there, the rows of this
-    object's own last run included; `append=True` goes on behind it and follows its header.
+    object's own last run included; `append=True` goes on behind it and follows its header. A
+    resumed run goes on behind the rows of the one before, whatever `append` says. What must be cut
+    off for that, and a last row that was never written to its end, is kept in `*.orphan` beside
+    the file.
+
+    No disk disturbs the training: rows that cannot be written wait, up to 10000 of them, for the
+    next epoch; what is not written `close_timeout` seconds after the end is given up, and said.
 
     Raises ArgumentError if `separator` is not one character.
     """
@@ -36,24 +50,49 @@ class CSVLogger(Callback):
     role: ClassVar[Role | None] = "observer"
     runs_on: ClassVar[RunsOn] = "main"
 
-    _rows: files.Rows | None = None
-
     def __init__(
-        self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
+        self,
+        filename: str | os.PathLike[str],
+        separator: str = ",",
+        append: bool = False,
+        *,
+        safe_cells: bool = False,
+        close_timeout: float = 5.0,
     ) -> None:
         path_text(self, "filename", filename)
         _check_separator(separator)
+        check_number(self, "close_timeout", close_timeout, at_least=0)
         self.filename = filename
         self.sep = separator
         self.append = append
+        self.safe_cells = safe_cells
+        self.close_timeout = close_timeout
         self._reset()
 
     def _reset(self) -> None:
-        self.keys: list[str] | None = None
+        self._begin_file()
+        self._waiting: list[dict[str, str]] = []
+        self._failures = 0
+        self._lost = 0
+        self._news: list[str] = []
+
+    def _begin_file(self) -> None:
+        self._file = CsvFile(
+            self.filename,
+            self.sep,
+            goes_on=self.append,
+            expected=self.params.get("metrics") or (),
+            safe_cells=self.safe_cells,
+        )
+        self._position: Position | None = None
+        self._errands = Errands("CSVLogger")
+        self._hangs = False
+        self._sent = 0
+
+    @property
+    def keys(self) -> list[str] | None:
         """The columns after the epoch, once there is a header."""
-        self._columns: list[str] = []
-        self._was_opened = False
-        self._waiting: list[dict[str, Any]] = []
+        return [name for name in self._file.columns if name != "epoch"] or None
 
     # The run
 
@@ -61,7 +100,7 @@ class CSVLogger(Callback):
         try:
             files.probe(self.filename)
         except CheckpointError as error:
-            warnings.warn(f"CSVLogger will write nothing: {error}", BackbeatWarning, stacklevel=2)
+            _warn(f"CSVLogger will write nothing: {error}")
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Forget the run before; the file is not touched yet."""
@@ -70,107 +109,106 @@ class CSVLogger(Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write a row, and the rows that could not be written before."""
-        self._waiting.append({**(logs or {}), "epoch": epoch})
-        self._write()
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Write what could not be written before."""
-        if self._waiting:
-            self._write()
+        values = {**(logs or {}), "epoch": epoch}
+        self._waiting.append(
+            {name: cell(value, self.sep, safe=self.safe_cells) for name, value in values.items()}
+        )
+        self._write(_PATIENCE_SECONDS)
+        if len(self._waiting) > _MOST_WAITING + self._sent:
+            self._lost += 1
+            del self._waiting[self._sent]
 
     def close(self) -> None:
-        """Close the file."""
-        rows, self._rows = self._rows, None
-        if rows is not None:
-            rows.close()
+        """Write what still waits, if the disk allows it in time, and close the file."""
+        if self._waiting:
+            self._write(self.close_timeout)
+        if not self._send(self._file.close, self.close_timeout) and self._hangs:
+            self._lost += len(self._waiting)
+            _warn(
+                f"CSVLogger gives up {len(self._waiting)} rows: the disk with {self.filename} has "
+                f"not answered for {self.close_timeout:g} s."
+            )
+            self._waiting.clear()
+            self._begin_file()
 
-    # The file
+    def _troubles(self) -> list[str]:
+        lost, failures = self._lost + len(self._waiting), self._failures
+        told = [f"{lost} rows were not written to {self.filename}"] if lost else []
+        told += [f"{failures} writes to {self.filename} failed"] if failures else []
+        return told + self._news
 
-    def _write(self) -> None:
+    # Writing beside the training
+
+    def _write(self, seconds: float) -> None:
         """Write all rows that wait; if that fails they wait on."""
-        names = {name for values in self._waiting for name in values}
-        if self._rows is None:
-            self._open(names)
-        elif not names <= set(self._columns):
-            self._widen(names)
-        text = "".join(self._row(values) for values in self._waiting)
-        assert self._rows is not None
-        self._rows.write_row_text(text)
-        self._waiting.clear()
+        records, write = list(self._waiting), self._file.write
+        self._send(lambda: write(records), seconds, rows=len(records))
 
-    def _row(self, values: dict[str, Any]) -> str:
-        known = (values.get(name, GAP) for name in self._columns)
-        return row((cell(value, self.sep) for value in known), self.sep)
+    def _send(self, call: Callable[[], None], seconds: float, rows: int = 0) -> bool:
+        """Let `call` work on the file; whether it was over in time and went well."""
+        if not self._is_done(lambda: self._errands.finish(0 if self._hangs else seconds)):
+            return False
+        self._sent = rows
+        return self._is_done(lambda: self._errands.run(call, seconds))
 
-    def _open(self, names: set[str]) -> None:
-        files.make_parents(self.filename)
-        goes_on = self.append or self._was_opened
-        old = _text_in(self.filename) if goes_on else ""
-        columns = first_row(old, self.sep)
-        if columns:
-            self._columns = columns
-            if names <= set(columns):
-                self._go_on(old)
-            else:
-                self._widen(names)
-        else:
-            expected = {*(self.params.get("metrics") or ()), *names}
-            self._columns = ["epoch", *sorted(expected - {"epoch"})]
-            self._start(self._header(), append=False)
-        self._was_opened = True
-        self.keys = [name for name in self._columns if name != "epoch"]
-
-    def _go_on(self, old: str) -> None:
-        # A last row that was cut off while it was written ends here; the next is not glued to it.
-        is_whole = old.endswith("\n")
-        in_quotes = old.count('"') % 2 == 1
-        self._start("" if is_whole else ('"' if in_quotes else "") + LINE_END, append=True)
-
-    def _start(self, text: str, *, append: bool) -> None:
-        """Open the file and write what comes before the rows."""
-        rows = files.open_rows(self.filename, append)
+    def _is_done(self, wait: Callable[[], bool]) -> bool:
         try:
-            rows.write_row_text(text)
-        except BaseException:
-            rows.close()
-            raise
-        self._rows = rows
+            self._hangs = not wait()
+        except OSError as error:
+            self._sent, self._hangs = 0, False
+            self._fail(error)
+            return False
+        if self._hangs:
+            return False
+        del self._waiting[: self._sent]
+        self._sent, self._position = 0, self._file.known
+        for loss in self._file.losses:
+            _warn(f"CSVLogger: {loss}.")
+        self._news += [*self._file.losses, *self._file.kept]
+        self._file.losses.clear()
+        self._file.kept.clear()
+        return True
 
-    def _widen(self, names: set[str]) -> None:
-        """Write the file anew, whole, with further columns."""
-        self.close()
-        columns = [*self._columns, *sorted(names - set(self._columns))]
-        text = widened(_text_in(self.filename), columns, self.sep)
-        with files.whole(self.filename) as file:
-            file.write(text.encode("utf-8", "surrogateescape"))
-        self._columns = columns
-        self.keys = [name for name in columns if name != "epoch"]
-        self._start("", append=True)
-
-    def _header(self) -> str:
-        return row((cell(name, self.sep) for name in self._columns), self.sep)
+    def _fail(self, error: OSError) -> None:
+        self._failures += 1
+        if self._failures == 1:
+            _warn(f"CSVLogger: {error} Training goes on; the rows wait for the next epoch.")
 
     # State
 
     def state_dict(self) -> dict[str, Any]:
-        """Whether there is a file of this run to go on with."""
-        return {"was_opened": self._was_opened}
+        """How far the file is written, and the rows that could not be written yet."""
+        # Where a resumed run goes on must not be lost by a power failure that loses the rows.
+        self._send(self._file.settle, _PATIENCE_SECONDS)
+        return {
+            "file": os.fspath(self.filename),
+            "position": None if self._position is None else asdict(self._position),
+            "waiting": [dict(record) for record in self._waiting],
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on behind the rows of an earlier run, whatever `append` says."""
-        self._was_opened = state["was_opened"]
+        """Go on where the earlier run was: rows that it wrote later are cut off and kept aside."""
+        self._waiting = [dict(record) for record in state["waiting"]]
+        if state["position"] is not None:
+            self._file.resume(Position.of(state["position"]))
+            self._position = self._file.known
+            self._write(_PATIENCE_SECONDS)
 
     def __getstate__(self) -> dict[str, Any]:
         # The open file belongs to this process.
-        return {name: value for name, value in vars(self).items() if name != "_rows"}
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name not in _RUNNING}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._reset()
 
 
-def _text_in(path: str | os.PathLike[str]) -> str:
-    """What the file holds; nothing if there is none."""
-    try:
-        return Path(path).read_bytes().decode("utf-8-sig", "surrogateescape")
-    except FileNotFoundError:
-        return ""
+_RUNNING = ("_file", "_errands", "_position", "_waiting", "_sent", "_hangs")
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, BackbeatWarning, stacklevel=3)
 
 
 def _check_separator(separator: Any) -> None:

@@ -20,8 +20,8 @@ class History(Callback):
     kept as it is. A name that is not logged in every epoch has a shorter list.
 
     `stopped` tells who ended the run early and why (None after a natural end), `cost` what every
-    callback spent, `waits` how often the device was waited for and by whom. Each run begins with
-    empty lists.
+    callback spent, `waits` how often the device was waited for and by whom, `troubles` what the
+    callbacks lost or could not do. Each run begins with empty lists.
 
     >>> history = History()
     >>> history.on_epoch_end(0, {"loss": 0.5})
@@ -40,6 +40,7 @@ class History(Callback):
         self.history: dict[str, list[Any]] = {}
         self.stopped: Stop | None = None
         self.cost = CostTable()
+        self.troubles: list[str] = []
         self.waits: dict[str, int] = {}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:

@@ -22,6 +22,7 @@ class Rows:
         self.size = size
         """Bytes in the file, those from before it was opened included."""
         self._raw = RawFile(descriptor, path)
+        self._is_torn = False
 
     def write_row_text(self, text: str) -> None:
         """Add `text`, which brings its own line end, as UTF-8 in one write.
@@ -32,13 +33,38 @@ class Rows:
         if self._raw.closed:
             raise StateError(f"{self.path} is closed; open it again with open_rows.")
         data = text.encode("utf-8", "backslashreplace")
+        if self._is_torn:  # could not be taken back at once, so it is now or nothing is added
+            self.cut_back(self.size)
         try:
             self._raw.write(data)
         except BaseException:
+            self._is_torn = True
             with contextlib.suppress(OSError):
-                disk.current.truncate(self._raw.descriptor, self.size)
+                self.cut_back(self.size)
             raise
         self.size += len(data)
+
+    def cut_back(self, size: int) -> None:
+        """Keep the first `size` bytes alone.
+
+        Raises CheckpointError if the file cannot be cut.
+        """
+        with teaching(self.path):
+            disk.current.truncate(self._raw.descriptor, size)
+        self.size, self._is_torn = size, False
+
+    def sync(self) -> None:
+        """Return once the rows are on the disk.
+
+        Raises CheckpointError if that fails.
+        """
+        with teaching(self.path):
+            disk.current.fsync(self._raw.descriptor)
+
+    def is_gone(self) -> bool:
+        """Whether the file was removed, or another one put in its place, since it was opened."""
+        status, own = disk.current.status(self.path), disk.current.opened(self._raw.descriptor)
+        return status is None or (status.st_dev, status.st_ino) != (own.st_dev, own.st_ino)
 
     def close(self) -> None:
         """Close the file; closing it again does nothing."""

@@ -160,6 +160,10 @@ class Callback:
             state.pop(name, None)
         return state
 
+    def _troubles(self) -> list[str]:
+        """What it lost, put off or could not do in this run, a short line each."""
+        return []
+
     def _check_plan(self, plan: Plan) -> None:
         """Before `on_train_begin`: the last chance to say that this cannot work.
 

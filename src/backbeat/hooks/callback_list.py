@@ -86,6 +86,15 @@ class CallbackList:
         """What each callback spent in each of its hooks so far."""
         return CostTable(cost for bell in self._bells.values() for cost in bell.costs())
 
+    def troubles(self) -> list[str]:
+        """What the callbacks lost, put off or could not do so far, a line each."""
+        told = self.failures.told()
+        for callback in self._heard():
+            if isinstance(callback, Callback):
+                troubles = callback._troubles()  # pyright: ignore[reportPrivateUsage] ours
+                told += [f"{type(callback).__name__}: {trouble}" for trouble in troubles]
+        return told
+
     # Before a run
 
     def set_model(self, model: Any) -> None:

@@ -32,6 +32,13 @@ class Failures(Counter[str]):
                 stacklevel=2,
             )
 
+    def told(self) -> list[str]:
+        """What failed and how often, a line each."""
+        return [
+            f"{place} failed {count} times" if count > 1 else f"{place} failed once"
+            for place, count in self.items()
+        ]
+
 
 def with_notes(errors: list[BaseException]) -> BaseException:
     """The first of `errors`, with the others as its notes."""

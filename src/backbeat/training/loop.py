@@ -23,6 +23,7 @@ from backbeat.data import Batch, size_of
 from backbeat.errors import BackbeatWarning, StateError
 from backbeat.hooks import CallbackList, Fetch, Logs, Stop, Waits
 from backbeat.training.module_host import ModuleHost, TrainingHost
+from backbeat.training.notices import say_troubles
 from backbeat.training.plan import check_rate_owners, has_bar, plan_of, run_params
 from backbeat.training.schedulers import adopt
 from backbeat.training.signals import GRACE_SECONDS, Signals
@@ -164,6 +165,8 @@ class Loop:
             self._announce(None)
             self.hooks.close(error)
         finally:
+            self.history.troubles = self.hooks.troubles()
+            say_troubles(self.history.troubles)
             self._signals.end(error)
 
     def _announce(self, ring: Any) -> None:

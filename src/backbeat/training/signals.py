@@ -5,13 +5,13 @@ from __future__ import annotations
 import _thread
 import os
 import signal
-import sys
 import threading
 from types import FrameType
 from typing import Any
 
 from backbeat.errors import ArgumentError, ArgumentTypeError
 from backbeat.hooks import StopLatch
+from backbeat.training.notices import say
 
 __all__ = ["GRACE_SECONDS", "Signals"]
 
@@ -142,7 +142,7 @@ class Signals:
         if self._ended.wait(word):
             return
         if not self._is_heeded:
-            _say(
+            say(
                 f"{_name(number)}: the training ends after this batch, or in {self._grace:g} s; "
                 "the same signal again ends it at once."
             )
@@ -171,12 +171,6 @@ def _error_of(number: int) -> BaseException:
 
 def _name(number: int) -> str:
     return signal.Signals(number).name
-
-
-def _say(text: str) -> None:
-    if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison] pythonw has none
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
 
 
 def _forget_in_child() -> None:

@@ -1,0 +1,24 @@
+"""Notices: the few words that a run says by itself, beside its progress."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+__all__ = ["say", "say_troubles"]
+
+
+def say(text: str) -> None:
+    """Write a line to stderr, if there is one that can be written to."""
+    if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison] pythonw has none
+        try:
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
+        except (OSError, ValueError):  # full, broken or closed
+            return
+
+
+def say_troubles(troubles: Sequence[str]) -> None:
+    """Say at the end of a run what was lost or not done in it; nothing if all went well."""
+    if troubles:
+        say("\n  ".join(["Not everything went well in this run (history.troubles):", *troubles]))
