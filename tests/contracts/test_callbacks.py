@@ -1,4 +1,4 @@
-"""Promises that all twelve callback classes of the seed keep."""
+"""Promises that all thirteen callback classes of the seed keep."""
 
 from __future__ import annotations
 
@@ -60,6 +60,19 @@ SEED: dict[str, list[tuple[Any, ...]]] = {
         ("min_lr", 0),
     ],
     "CSVLogger": [("filename",), ("separator", ","), ("append", False)],
+    "TensorBoard": [
+        ("log_dir", "./logs"),
+        ("histogram_freq", 0),
+        ("batch_size", 32),
+        ("write_graph", True),
+        ("write_grads", False),
+        ("write_images", False),
+        ("embeddings_freq", 0),
+        ("embeddings_layer_names", None),
+        ("embeddings_metadata", None),
+        ("embeddings_data", None),
+        ("update_freq", "epoch"),
+    ],
     "LambdaCallback": [
         ("on_epoch_begin", None),
         ("on_epoch_end", None),
@@ -91,6 +104,7 @@ def make(name: str, folder: Path) -> Callback:
     given: dict[str, tuple[Any, ...]] = {
         "ModelCheckpoint": (folder / "sub" / "w.{epoch}.txt",),
         "CSVLogger": (folder / "log" / "log.csv",),
+        "TensorBoard": (folder / "logs",),
         "LearningRateScheduler": (halve,),
         "LambdaCallback": (None, note),
         "EarlyStopping": ("val_loss", 0, 1),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from backbeat.event_files.histograms import count
+from backbeat.event_files.histograms import Tally, count
 
 FLOATS = st.one_of(
     arrays.arrays(np.float32, st.integers(0, 50), elements=st.floats(width=32)),
@@ -92,3 +92,21 @@ def test_given_edges(values: np.ndarray, edges: list[float]) -> None:
 def test_foreign_byte_order() -> None:
     """An array from another machine is counted by its values."""
     assert count(np.array([1.0], ">f4")).rows.tolist() == count(np.array([1.0])).rows.tolist()
+
+
+def test_parts_are_counted_like_the_whole() -> None:
+    """A Tally of parts has the buckets and counts of all their numbers together."""
+    parts = [np.random.default_rng(number).normal(size=(7, 9)) for number in range(3)]
+    parts[1][0, 0] = np.nan
+    tally = Tally()
+    for part in parts:
+        tally.add(part)
+
+    whole = count(np.concatenate(parts).astype(np.float32))
+    assert tally.histogram().rows.tolist() == whole.rows.tolist()
+    assert tally.histogram().non_finite == 1
+
+
+def test_nothing_counted() -> None:
+    """A Tally that was given nothing has no buckets."""
+    assert Tally().histogram().rows.shape == (0, 3)

@@ -253,3 +253,14 @@ def test_at_the_end_of_the_program(tmp_path: Path) -> None:
 
     assert result.stderr == "an error\n"
     assert [step for step, _ in scalars(tmp_path, "loss")] == list(range(100))
+
+
+def test_what_is_counted_already(tmp_path: Path) -> None:
+    """A Histogram is written as it is."""
+    counted = count(np.float32([1.0, 2.0, np.nan]))
+    writer = EventFileWriter(tmp_path)
+    writer.histogram("h", counted, 0)
+    report = writer.close()
+
+    assert series(tmp_path, "h")[0][1].tolist() == counted.rows.tolist()
+    assert report.non_finite == 1

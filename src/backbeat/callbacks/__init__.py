@@ -10,6 +10,7 @@ from backbeat.callbacks.model_checkpoint import ModelCheckpoint
 from backbeat.callbacks.progbar_logger import ProgbarLogger
 from backbeat.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
 from backbeat.callbacks.remote_monitor import RemoteMonitor
+from backbeat.callbacks.tensorboard_v1 import TensorBoard
 from backbeat.callbacks.terminate_on_nan import TerminateOnNaN
 from backbeat.hooks.callback import Callback
 from backbeat.hooks.callback_list import CallbackList
@@ -27,5 +28,6 @@ __all__ = [
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "RemoteMonitor",
+    "TensorBoard",
     "TerminateOnNaN",
 ]

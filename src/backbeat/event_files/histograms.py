@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Histogram", "count"]
+__all__ = ["Histogram", "Tally", "count"]
 
 # Elements counted at once: few enough to stay in the processor's cache.
 _BLOCK = 65_536
@@ -44,6 +44,33 @@ def count(values: NDArray[Any], edges: Sequence[float] | None = None) -> Histogr
         return Histogram(_rows(found, counts), flat.size - finite.size)
     counts, non_finite = _count_by_bits(flat)
     return Histogram(_compact(_edges(flat.dtype.itemsize), counts), non_finite)
+
+
+class Tally:
+    """Counts real numbers that come in parts, exactly and without keeping them, in 32 bits.
+
+    >>> tally = Tally()
+    >>> tally.add(np.float32([1.0, 2.0]))
+    >>> tally.add(np.float32([1.0]))
+    >>> tally.histogram().rows[:, 2].tolist()
+    [2.0, 0.0, 1.0]
+    """
+
+    def __init__(self) -> None:
+        self._counts = np.zeros(1, np.int64)
+        self._non_finite = 0
+
+    def add(self, values: NDArray[Any]) -> None:
+        """Count numbers of any shape."""
+        counts, non_finite = _count_by_bits(values.astype(np.float32, copy=False).reshape(-1))
+        self._counts = self._counts + counts
+        self._non_finite += non_finite
+
+    def histogram(self) -> Histogram:
+        """All that was counted so far, in the buckets of `count`."""
+        empty = self._counts.size == 1
+        rows = np.zeros((0, 3)) if empty else _compact(_edges(4), self._counts)
+        return Histogram(rows, self._non_finite)
 
 
 def _as_float(values: NDArray[Any]) -> NDArray[Any]:

@@ -16,7 +16,7 @@ from backbeat.event_files import protos
 from backbeat.event_files.backlog import Build, Coarse, Late
 from backbeat.event_files.delivery import Delivery
 from backbeat.event_files.graph import Node, graph_bytes
-from backbeat.event_files.histograms import count
+from backbeat.event_files.histograms import Histogram, count
 from backbeat.event_files.images import as_pixels, batch_of_images, png
 from backbeat.event_files.projector import Embedding, check_embeddings, write_projector
 from backbeat.event_files.report import Report
@@ -102,7 +102,7 @@ class EventFileWriter:
         edges: Sequence[float] | None = None,
         copy: bool = True,
     ) -> None:
-        """Note how an array of real numbers, of any shape, is distributed.
+        """Note how an array of real numbers, of any shape, is distributed, or a `Histogram`.
 
         The counts are exact. Without `edges` the buckets are eight to every doubling; with them,
         increasing, there is one bucket between any two. The array is copied at once, unless
@@ -110,6 +110,11 @@ class EventFileWriter:
 
         Raises ArgumentTypeError if `values` are no real numbers.
         """
+        if isinstance(values, Histogram):
+            counted, non_finite = values
+            summary = _summary(histogram_value(tag, counted))
+            self._add_coarse("histograms", counted, lambda _: (summary, non_finite), step, False)
+            return
         array = _numbers("histogram", values)
 
         def build(array: Any) -> tuple[dict[str, Any], int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
@@ -46,6 +46,14 @@ class Callback:
     model: Any = None
     validation_data: Any = None
     _alias_was_rung: bool = False
+
+    @property
+    def silent_moments(self) -> Collection[str]:
+        """Moments that it need not hear although it has methods for them; they cost nothing then.
+
+        It is asked when a run begins.
+        """
+        return ()
 
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Called once before training begins, and again if the settings change."""

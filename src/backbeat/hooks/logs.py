@@ -47,6 +47,15 @@ class Logs(dict[str, Any]):
         super().update(values)
         self._late = {**(self._late or {}), **values}
 
+    @property
+    def fetch(self) -> Fetch | None:
+        """How values that are late become floats."""
+        return self._fetch
+
+    def is_late(self, name: str) -> bool:
+        """Whether the value of `name` is still to be read."""
+        return self._late is not None and name in self._late
+
     def device(self, name: str) -> Any:
         """The value as it was given, on its device, unread.
 

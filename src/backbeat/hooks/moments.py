@@ -27,6 +27,8 @@ def answers(callback: object, moment: str) -> bool:
     """Whether `callback` overrides `moment`, on its class or on the instance."""
     if moment in getattr(callback, "__dict__", ()):
         return True
+    if moment in getattr(callback, "silent_moments", ()):
+        return False
     method = getattr(type(callback), moment, None)
     return method is not None and method is not getattr(Callback, moment)
 

@@ -1,0 +1,109 @@
+"""Embeddings: the vectors that the PROJECTOR tab shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backbeat.event_files import Embedding
+from backbeat.hooks import Inspection
+
+__all__ = ["EmbeddingSettings", "Embeddings"]
+
+# What a browser can handle; of more the first rows are shown.
+_MOST_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class EmbeddingSettings:
+    """The arguments of the callback that speak of embeddings."""
+
+    layers: Sequence[str] | None
+    metadata: str | Mapping[str, str] | None
+    data: Any
+    batch_size: int
+
+    def labels(self, named: Sequence[str]) -> dict[str, str]:
+        """The file of labels of each layer that has one."""
+        given = self.metadata or {}
+        return dict(given) if isinstance(given, Mapping) else dict.fromkeys(named, given)
+
+
+class Embeddings:
+    """Collects the vectors of the chosen layers.
+
+    `<layer>_embedding` is what the layer gives for the data of the callback, one row per sample;
+    `<layer>_table` the vectors of an embedding layer, one row per number that it looks up.
+    """
+
+    def __init__(self, look: Inspection, directory: Path, settings: EmbeddingSettings) -> None:
+        self._look = look
+        self._directory = directory
+        self._settings = settings
+
+    def problems(self) -> Iterator[str]:
+        """What will not be shown, in words, as far as it can be known before the training."""
+        tables = self._look.tables()
+        named = list(self._settings.layers or tables)
+        if not named:
+            yield "has no embeddings to show: the model has no embedding layer."
+        missing = [name for name in named if name not in tables]
+        if missing and self._settings.data is None:
+            yield (
+                f"cannot show {', '.join(map(repr, missing))}: not an embedding layer, so "
+                "embeddings_data= must say for which inputs its outputs are wanted."
+            )
+        for path in sorted(set(self._settings.labels(named).values())):
+            if not self._found(path).is_file():
+                yield f"finds no labels at {path!r}, neither in {self._directory} nor here."
+
+    def collect(self) -> list[Embedding]:
+        """The vectors as they are now, with the labels of which there are as many."""
+        tables = self._look.tables()
+        named = list(self._settings.layers or tables)
+        shown = {f"{name}_table": (name, tables[name]) for name in named if name in tables}
+        if self._settings.data is not None and named:
+            shown |= {f"{name}_embedding": (name, rows) for name, rows in self._outputs(named)}
+        labels = self._settings.labels(named)
+        return [
+            Embedding(name, rows[:_MOST_ROWS], self._labels(labels.get(layer), len(rows)))
+            for name, (layer, rows) in sorted(shown.items())
+        ]
+
+    def _outputs(self, named: Sequence[str]) -> Iterator[tuple[str, NDArray[Any]]]:
+        """What each layer gives for the data: one row per sample."""
+        parts: dict[str, list[NDArray[Any]]] = {name: [] for name in named}
+
+        def hear(layer: str, outputs: Sequence[Any]) -> None:
+            first = np.array(outputs[0], np.float32)
+            parts[layer].append(first.reshape(len(first), -1))
+
+        with self._look.watch_outputs(hear, named):
+            self._look.run(self._settings.data, self._settings.batch_size)
+        return ((name, np.concatenate(each)) for name, each in parts.items() if each)
+
+    def _found(self, path: str) -> Path:
+        """The file of labels: below the run's directory, as TensorBoard looks for it, else here."""
+        inside = self._directory / path
+        return inside if inside.is_file() else Path(path)
+
+    def _labels(self, path: str | None, rows: int) -> Sequence[str] | dict[str, list[str]]:
+        """The labels in a file, if there are `rows` of them; several columns have their names."""
+        if path is None or not self._found(path).is_file():
+            return ()
+        lines = self._found(path).read_text(encoding="utf-8").splitlines()
+        if not lines or "\t" not in lines[0]:
+            return lines[:_MOST_ROWS] if len(lines) == rows else ()
+        names, *cells = [line.split("\t") for line in lines]
+        if len(cells) != rows:
+            return ()
+        shown = cells[:_MOST_ROWS]
+        return {
+            name: [row[column] if column < len(row) else "" for row in shown]
+            for column, name in enumerate(names)
+        }
