@@ -1,5 +1,6 @@
 """One callback, one file, the seed's names."""
 
+from backbeat.callbacks.backup_and_restore import BackupAndRestore
 from backbeat.callbacks.base_logger import BaseLogger
 from backbeat.callbacks.csv_logger import CSVLogger
 from backbeat.callbacks.early_stopping import EarlyStopping
@@ -16,6 +17,7 @@ from backbeat.hooks.callback import Callback
 from backbeat.hooks.callback_list import CallbackList
 
 __all__ = [
+    "BackupAndRestore",
     "BaseLogger",
     "CSVLogger",
     "Callback",

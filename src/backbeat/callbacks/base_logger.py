@@ -59,6 +59,16 @@ class BaseLogger(Callback):
             as_float = number(value)
             logs.setdefault(name, value if as_float is None else as_float)
 
+    # State
+
+    def state_dict(self) -> dict[str, Any]:
+        """The means of the epoch so far."""
+        return self.averages.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with the epoch of an earlier run."""
+        self.averages.load_state_dict(state)
+
     def __getstate__(self) -> dict[str, Any]:
         # The means of a batch may hold tensors of a device, and are worth nothing elsewhere.
         return vars(self) | {"averages": Averages(self.stateful_metrics), "fetch": read_floats}

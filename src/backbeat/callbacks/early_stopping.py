@@ -196,6 +196,8 @@ class EarlyStopping(Callback):
             "best_epoch": self.best_epoch,
             "stopped_epoch": self.stopped_epoch,
             "has_stopped": self._has_stopped,
+            "was_trained": self._was_trained,
+            "is_restored": self._is_restored,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -207,3 +209,5 @@ class EarlyStopping(Callback):
         self.best_epoch = state["best_epoch"]
         self.stopped_epoch = state["stopped_epoch"]
         self._has_stopped = state["has_stopped"]
+        self._was_trained = state["was_trained"]
+        self._is_restored = state["is_restored"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, islice, repeat
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ import torch
 from backbeat.data.batches import Batch
 from backbeat.data.columns import columns, cut, head
 from backbeat.data.place import Place
+from backbeat.data.randomness import Randomness
 from backbeat.errors import BackbeatWarning
 
 __all__ = ["ArraySource", "Shuffle"]
@@ -55,6 +56,10 @@ class ArraySource:
         self._whole = -(-samples // batch_size)  # rounded up
         self._limit = steps if training else self._capped(steps)
         self._endless = self._passes() if training and steps is not None else None
+        self._now: torch.Tensor | None = None
+        self._ahead: tuple[int, torch.Tensor | None] = (0, None)
+        # Batches of the present pass: those of earlier epochs, of the present one, of it skipped.
+        self._earlier = self._coming = self._skipped = 0
 
     @property
     def steps(self) -> int:
@@ -74,7 +79,11 @@ class ArraySource:
         """The batches of the next epoch."""
         if self._limit is None:
             return self._one_pass()
-        return islice(self._endless or self._one_pass(), self._limit)
+        self._earlier = (self._earlier + self._coming) % self._whole
+        self._coming, skipped, self._skipped = self._limit, self._skipped, 0
+        return islice(self._endless or self._one_pass(), self._limit - skipped)
+
+    __iter__ = batches
 
     def peek(self) -> Batch:
         """The first batch in the order given, without drawing a permutation."""
@@ -88,13 +97,58 @@ class ArraySource:
     def warn_ended(self) -> None:
         """Nothing: arrays never end."""
 
+    def watch(self, randomness: Randomness) -> None:
+        """Nothing: the order of the present pass tells all."""
+
+    def position(self, done: int, *, over: bool) -> dict[str, Any]:
+        """Where it stands after `done` batches of the epoch, which is `over` or goes on."""
+        if self._endless is None:
+            offset = 0 if over else done
+        else:
+            offset = (self._earlier + done) % self._whole
+        order = self._now if offset else None
+        small = order is not None and self._samples < 2**31
+        return {
+            "samples": self._samples,
+            "offset": offset,
+            "done": 0 if over else done,
+            "order": order.int() if small and order is not None else order,
+        }
+
+    def resume(self, position: Mapping[str, Any]) -> None:
+        """Go on from what `position` said; with other samples, at the same batch of a new pass."""
+        fits = position["samples"] == self._samples
+        offset = min(position["offset"], self._whole)
+        self._ahead = (offset, position["order"] if fits else None)
+        self._skipped = position["done"]
+        self._earlier = offset - position["done"]
+        self._coming = 0
+
+    def describe(self) -> dict[str, Any]:
+        """What must be the same for a resumed run to be exact."""
+        return {
+            "the number of samples": self._samples,
+            "the batch size": self.batch_size,
+            "the number of steps": self.steps,
+            "shuffle": self._shuffle,
+        }
+
+    def doubts(self) -> list[str]:
+        """Nothing: arrays are resumed exactly."""
+        return []
+
     def _passes(self) -> Iterator[Batch]:
         while True:
             yield from self._one_pass()
 
     def _one_pass(self) -> Iterator[Batch]:
-        order, size = self._order(), self.batch_size
-        full, rest = divmod(self._samples, size)
+        (offset, order), self._ahead = self._ahead, (0, None)
+        size = self.batch_size
+        order = self._now = self._order() if order is None else order.long()
+        if offset:
+            whole = torch.arange(self._samples) if order is None else order
+            order = whole[offset * size :]
+        full, rest = divmod(self._samples if order is None else len(order), size)
         return map(
             Batch,
             cut(self._x, order, size),

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 
+from backbeat.data.randomness import Randomness
 from backbeat.tensors import first_leaf, is_record
 
 __all__ = ["Batch", "Source", "size_of"]
@@ -66,6 +67,32 @@ class Source(Protocol):
 
     def warn_ended(self) -> None:
         """Say, the first time it is called, that more batches were wanted than came."""
+        ...
+
+    # Going on where an earlier process was killed
+
+    def watch(self, randomness: Randomness) -> None:
+        """To be called before the first epoch of a run that `position` will be asked of."""
+        ...
+
+    def position(self, done: int, *, over: bool) -> dict[str, Any]:
+        """Where it stands after `done` batches of the epoch, which is `over` or goes on."""
+        ...
+
+    def resume(self, position: Mapping[str, Any]) -> None:
+        """Let `batches` go on from there; may change the state of the random generators."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What must be the same for a resumed run to be exact, by the words for it."""
+        ...
+
+    def doubts(self) -> list[str]:
+        """Why a resumed run may not be exact, each as a few words."""
+        ...
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The same as `batches`."""
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, cast
 
 import torch
@@ -10,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, Tenso
 
 from backbeat.data.array_source import Shuffle
 from backbeat.data.batches import Batch
+from backbeat.data.randomness import Randomness, is_generator
 from backbeat.data.streams import StreamSource
 from backbeat.errors import ArgumentError
 
@@ -61,6 +63,44 @@ class LoaderSource(StreamSource):
             return iter(self._loader)
         finally:
             torch.set_rng_state(state)
+
+    def open_at(self, skip: int) -> Iterator[Any]:
+        """A pass without its first `skip` batches.
+
+        Without workers only their indices are drawn, and no sample is loaded. Workers draw random
+        numbers of their own while they load, so there the batches are loaded and thrown away.
+        """
+        stream = self.open()
+        next_index: Callable[[], Any] | None = getattr(stream, "_next_index", None)
+        indexed = not _streams(self._loader.dataset) and not self._loader.num_workers
+        take = next_index if indexed and next_index is not None else lambda: next(stream)
+        with suppress(StopIteration):
+            for _ in range(skip):
+                take()
+        return stream
+
+    def watch(self, randomness: Randomness) -> None:
+        """Also watches the generators that the loader and its sampler were given."""
+        loader = cast(Any, self._loader)
+        held = {"loader": loader.generator, "sampler": getattr(loader.sampler, "generator", None)}
+        for name, each in held.items():
+            if is_generator(each):
+                randomness.add(f"of the {name}", each)
+        super().watch(randomness)
+
+    def describe(self) -> dict[str, Any]:
+        """What must be the same for a resumed run to be exact."""
+        loader = cast(Any, self._loader)
+        return super().describe() | {
+            "the sampler": type(loader.sampler).__name__,
+            "the number of workers": loader.num_workers,
+        }
+
+    def doubts(self) -> list[str]:
+        """Workers that live on draw random numbers whose state nobody can ask for."""
+        if not self._loader.persistent_workers:
+            return []
+        return ["the workers of the DataLoader are persistent, and draw random numbers anew"]
 
 
 def is_dataset(thing: object) -> bool:

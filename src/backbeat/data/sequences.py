@@ -40,15 +40,35 @@ class SequenceSource(StreamSource):
 
     def open(self) -> Iterator[Any]:
         """One pass over the items."""
+        return self._items(self._order(), 0)
+
+    def open_at(self, skip: int) -> Iterator[Any]:
+        """A pass without its first `skip` items, which are not asked for."""
+        order = self._order()
+        self._pass_over = skip == len(order)
+        return self._items(order, skip)
+
+    def _order(self) -> list[int]:
+        """The numbers of the items in the order of a pass."""
         count = len(self._sequence)
-        order: Any = range(count)
-        if self._shuffle:
-            order = cast(Any, torch.randperm(count)).tolist()
-        for position, index in enumerate(order, 1):
+        return cast(Any, torch.randperm(count)).tolist() if self._shuffle else list(range(count))
+
+    def _items(self, order: list[int], skip: int) -> Iterator[Any]:
+        for position, index in enumerate(order[skip:], skip + 1):
             batch = self._sequence[index]
-            self._pass_over = position == count
+            self._pass_over = position == len(order)
             yield batch
         self.epoch_ended()
+
+    def describe(self) -> dict[str, Any]:
+        """What must be the same for a resumed run to be exact."""
+        return super().describe() | {"shuffle": self._shuffle}
+
+    def doubts(self) -> list[str]:
+        """An object that changes itself between epochs is made anew by another process."""
+        if not hasattr(self._sequence, "on_epoch_end"):
+            return []
+        return [f"what {self._label}.on_epoch_end changed in it is not known"]
 
     def epoch_ended(self) -> None:
         """Tell the object, if a pass over it is complete and it has not been told yet."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
 
 from backbeat.data.batches import Batch
+from backbeat.data.randomness import Randomness
 from backbeat.errors import BackbeatWarning, DataError
 
 __all__ = ["StreamSource"]
@@ -35,6 +36,11 @@ class StreamSource:
         self._warned = False
         self._last_epoch = 0
         self.exhausted = False
+        self._randomness: Randomness | None = None
+        self._mark: dict[str, Any] | None = None
+        self._before_pass = 0
+        self._skipped = 0
+        self._pass_ended = False
 
     @property
     def samples(self) -> int | None:
@@ -50,20 +56,37 @@ class StreamSource:
         """One pass over the batches as they come."""
         raise NotImplementedError
 
+    def open_at(self, skip: int) -> Iterator[Any]:
+        """A pass without its first `skip` batches, which are made once more and thrown away."""
+        stream = self.open()
+        for _ in islice(stream, skip):
+            pass
+        return stream
+
     def batches(self) -> Iterator[Batch]:
         """The batches of the next epoch.
 
         Raises:
             DataError: not a single batch ever came.
         """
-        stream = self._stream()
-        self._came_before += self._last_epoch
-        self._last_epoch = 0
-        for batch in islice(stream, self._limit):
-            self._last_epoch += 1
+        for batch in self.raw():
             yield self._unpack(batch)
         if self._limit is None or self._last_epoch < self._limit:
             self._ran_out()
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The same as `batches`."""
+        return self.batches()
+
+    def raw(self) -> Iterator[Any]:
+        """The batches of the next epoch as they come."""
+        stream, self._pass_ended = self._stream(), False
+        self._came_before += self._last_epoch
+        self._last_epoch, self._skipped = self._skipped, 0
+        for batch in islice(stream, self._limit and self._limit - self._last_epoch):
+            self._last_epoch += 1
+            yield batch
+        self._pass_ended = self._limit is None
 
     def peek(self) -> Batch:
         """The batch that `batches` will give first; it is kept for then.
@@ -83,7 +106,73 @@ class StreamSource:
         begun, self._begun = self._begun, None
         if begun is not None:
             return begun
-        return self.open() if self._endless is None else self._endless
+        return self._opened() if self._endless is None else self._endless
+
+    def _opened(self) -> Iterator[Any]:
+        """A new pass; notes where the random numbers stand, so that it can be opened again."""
+        self._before_pass = self._came_before + self._last_epoch
+        if self._randomness is not None:
+            self._mark = self._randomness.state()
+        return self.open()
+
+    # Going on where an earlier process was killed
+
+    def watch(self, randomness: Randomness) -> None:
+        """To be called before the first epoch of a run that `position` will be asked of."""
+        self._randomness = randomness
+
+    def position(self, done: int, *, over: bool) -> dict[str, Any]:
+        """Where it stands after `done` batches of the epoch, which is `over` or goes on."""
+        taken = self._came_before + done
+        ends_here = over and self._endless is None and (self.restartable or self._pass_ended)
+        in_pass = 0 if ends_here else taken - self._before_pass
+        return {
+            "before": taken if over else self._came_before,
+            "done": 0 if over else done,
+            "in_pass": in_pass,
+            "mark": self._mark if in_pass else None,
+            "exhausted": self.exhausted,
+        }
+
+    def resume(self, position: Mapping[str, Any]) -> None:
+        """Let `batches` go on from there; may change the state of the random generators."""
+        self._came_before, self._skipped = position["before"], position["done"]
+        self.exhausted, self._last_epoch = position["exhausted"], 0
+        in_pass, self._mark = position["in_pass"], position["mark"]
+        if not in_pass:
+            self._begin_anew()
+            return
+        self._before_pass = self._came_before + self._skipped - in_pass
+        if self._mark is not None and self._randomness is not None:
+            self._randomness.restore(self._mark)
+        if self._mark is None or not self.restartable:
+            # What `peek` began, or what cannot be begun again.
+            self._begun = self._stream()
+            for _ in islice(self._begun, in_pass):
+                pass
+        elif self._endless is None:
+            self._begun = self.open_at(in_pass)
+        else:
+            self._begun, self._endless = None, chain(self.open_at(in_pass), self._passes())
+
+    def _begin_anew(self) -> None:
+        """Forget a pass that was begun to look at its first batch: the next one is opened later."""
+        if self.restartable:
+            self._begun = None
+            self._endless = self._endless and self._passes()
+
+    def describe(self) -> dict[str, Any]:
+        """What must be the same for a resumed run to be exact."""
+        return {
+            "the data": self._label,
+            "the batch size": self.batch_size,
+            "the number of samples": self.samples,
+            "the number of steps": self.steps,
+        }
+
+    def doubts(self) -> list[str]:
+        """Why a resumed run may not be exact, each as a few words."""
+        return []
 
     def epoch_ended(self) -> None:
         """Nothing, unless the data listen."""
@@ -127,7 +216,7 @@ class StreamSource:
         came = True
         while came:
             came = False
-            for batch in self.open():
+            for batch in self._opened():
                 came = True
                 yield batch
             came = came and self.restartable

@@ -65,6 +65,18 @@ class Averages(Mapping[str, Any]):
             totals[name] = value * weight
             self._weights[name] = weight
 
+    def state_dict(self) -> dict[str, Any]:
+        """The sums so far, as floats where they are not floats already."""
+        totals = {name: _as_float(total) for name, total in self._totals.items()}
+        return {
+            "totals": totals,
+            "weights": {n: _as_float(weight) for n, weight in self._weights.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on adding to what `state_dict` gave."""
+        self._totals, self._weights = dict(state["totals"]), dict(state["weights"])
+
     def __getitem__(self, name: str) -> Any:
         total = self._totals[name]
         if name in self.stateful:
@@ -93,6 +105,10 @@ def _measured(logs: Mapping[str, Any]) -> list[str]:
         if name not in ("batch", "size")
         and _is_number(logs[name] if late is None else late.device(name))
     ]
+
+
+def _as_float(value: Any) -> Any:
+    return value if isinstance(value, int) else float(value)
 
 
 def _is_number(value: Any) -> bool:

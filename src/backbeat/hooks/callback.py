@@ -177,3 +177,6 @@ class Callback:
 
         A warning or an error here costs nothing yet; after an epoch it costs an epoch.
         """
+
+    def _forget_plan(self) -> None:
+        """The run that was checked ended before this callback was begun, so it is not closed."""

@@ -43,6 +43,7 @@ class CallbackList:
         self.params: Mapping[str, Any] = {}
         self.model: Any = None
         self._begun: list[Any] = []
+        self._checked: list[Callback] = []
         self._is_main = os.environ.get("RANK", "0") == "0"
         self._bells = {moment: Bell(moment, self.failures.handle) for moment in MOMENTS}
         self._pulse = Pulse(self._bells["on_train_batch_begin"], self._bells["on_train_batch_end"])
@@ -120,6 +121,7 @@ class CallbackList:
         """Let every callback say, before training, that something cannot work."""
         for callback in self._heard():
             if isinstance(callback, Callback):
+                self._checked.append(callback)
                 callback._check_plan(plan)  # pyright: ignore[reportPrivateUsage] ours to call
 
     # The run
@@ -128,6 +130,7 @@ class CallbackList:
         for callback in self._heard():
             if not any(callback is begun for begun in self._begun):
                 self._begun.append(callback)
+            self._checked = [each for each in self._checked if each is not callback]
             self._bells[moment].ring_for(callback, _given(logs))
 
     def on_train_begin(self, logs: Values = None) -> None:
@@ -156,6 +159,8 @@ class CallbackList:
         What they raise becomes a note of `error`; without one, the first is raised at the end.
         """
         errors: list[BaseException] = [] if error is None else [error]
+        while self._checked:  # those of a run that failed before they were begun
+            self._checked.pop()._forget_plan()  # pyright: ignore[reportPrivateUsage] ours to call
         while self._begun:
             try:
                 self._bells["close"].ring_for(self._begun.pop())

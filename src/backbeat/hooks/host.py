@@ -15,6 +15,7 @@ __all__ = [
     "Direction",
     "Host",
     "Inspectable",
+    "Resumable",
     "Snapshot",
     "as_host",
     "is_overridden",
@@ -103,6 +104,21 @@ class Capturable(Protocol):
 def is_overridden(host: object, method: str, base: type) -> bool:
     """Whether calling `method` of `host` runs anything else than what `base` defines."""
     return getattr(getattr(host, method), "__func__", None) is not getattr(base, method)
+
+
+class Resumable(Protocol):
+    """What a host offers beyond that if a run of it can be saved whole and gone on with."""
+
+    def capture_run(self) -> dict[str, Any] | None:
+        """The whole run as plain data (`finite`: whether all weights are).
+
+        None where the run does not stand between two batches.
+        """
+        ...
+
+    def restore_run(self, state: Mapping[str, Any]) -> None:
+        """Let the run go on from what `capture_run` gave; to be called in `on_train_begin`."""
+        ...
 
 
 def as_host(model: Any) -> Host:

@@ -34,6 +34,7 @@ from backbeat.metrics.lookup import direction_of, get, is_stateful
 from backbeat.metrics.metric import BatchMetric, Direction, Metric
 from backbeat.metrics.names import name_of, names_of, unique_names
 from backbeat.metrics.running import RunningMetric
+from backbeat.metrics.running_state import load_counts, read_counts
 
 __all__ = [
     "MAE",
@@ -55,6 +56,7 @@ __all__ = [
     "hinge",
     "is_stateful",
     "kullback_leibler_divergence",
+    "load_counts",
     "logcosh",
     "mae",
     "mape",
@@ -67,6 +69,7 @@ __all__ = [
     "name_of",
     "names_of",
     "poisson",
+    "read_counts",
     "sparse_categorical_accuracy",
     "sparse_categorical_crossentropy",
     "sparse_top_k_categorical_accuracy",

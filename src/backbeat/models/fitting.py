@@ -47,7 +47,7 @@ class Fitting(Hosting):
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy makes a step of its own: this one would go on working on these very layers.
-        return {**self.__dict__, "_step": None}
+        return {**self.__dict__, "_step": None, "run_in_progress": None}
 
     def fit(
         self,

@@ -9,12 +9,12 @@ from backbeat.hooks import StopLatch
 from backbeat.hooks.host import Direction
 from backbeat.layers.symbol import SymbolicCall
 from backbeat.optimizers import Optimizer
-from backbeat.training.module_host import WeightsSnapshot
+from backbeat.training.module_host import Resuming, WeightsSnapshot
 
 __all__ = ["Hosting"]
 
 
-class Hosting(SymbolicCall):
+class Hosting(SymbolicCall, Resuming):
     """The part of a model that callbacks talk to: stop, rate, weights."""
 
     def __init__(self) -> None:

@@ -44,12 +44,14 @@ class Run:
 def fit(model: Any, step: Step, source: Source, run: Run) -> History:
     """Train `model` on `source`, epoch by epoch; returns the history of the run."""
     loop = _loop(model, step, source, run)
+    loop.run_state.step = step
+    loop.run_state.feed_from(source)
     with loop:
         train = _trainer(step, loop)
         for epoch in loop.epochs(after_each=source.epoch_ended):
             model.train()
             step.reset_metrics()
-            for batch in loop.batches(source.batches()):
+            for batch in loop.batches(source):
                 loop.log_values(train(batch))
             step.flush()
             if loop.epoch_is_whole and run.validates(epoch):

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -25,8 +26,9 @@ from backbeat.hooks import CallbackList, Fetch, Logs, Stop, Waits
 from backbeat.training.module_host import ModuleHost, TrainingHost
 from backbeat.training.notices import say_troubles
 from backbeat.training.plan import check_rate_owners, has_bar, plan_of, run_params
+from backbeat.training.run_state import RunState
 from backbeat.training.schedulers import adopt
-from backbeat.training.signals import GRACE_SECONDS, Signals
+from backbeat.training.signals import GRACE_SECONDS, SIGNAL_NAMES, Signals
 from backbeat.training.values import counted, settle
 
 __all__ = ["Loop"]
@@ -96,7 +98,14 @@ class Loop:
         self._grace = grace
         self._signals = Signals(self._latch, grace)
         self._begun = False
-        self._batches_done = 0
+        self.run_state = RunState(self.host, self.hooks)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Nothing of this run has happened yet."""
+        self._next_epoch: int = self.params["initial_epoch"]
+        self._batches_done = self._batches_ahead = 0
+        self._is_in_batches = self._has_failed = False
         self.epoch: int | None = None
         self._epoch_logs: dict[str, Any] = {}
         self.batch: int | None = None
@@ -108,10 +117,11 @@ class Loop:
     def __enter__(self) -> Loop:
         self._latch.clear()
         # What an earlier run of this loop left behind.
-        self._stop, self._epoch_logs = None, {}
-        self.epoch = self.batch = self.batch_logs = None
+        self._forget()
+        self.run_state.forget()
         self._waits.clear()
         self.host.history = self.history
+        self.host.run_in_progress = self
         self.hooks.set_model(self.host)
         self.hooks.set_params(self.params)
         self.hooks.set_validation_data(self._validation_data)
@@ -153,6 +163,8 @@ class Loop:
         if self.epoch is not None:
             where = f"in epoch {self.epoch}"
             error.add_note(where if self.batch is None else f"{where}, batch {self.batch}")
+        # What a signal ended stands between two batches; nobody knows where anything else left it.
+        self._has_failed = error is not self._signals.raised
         self._record()
         try:
             self.hooks.on_exception(error)
@@ -163,11 +175,16 @@ class Loop:
         self._signals.leave()
         try:
             self._announce(None)
+            self.host.run_in_progress = None
             self.hooks.close(error)
         finally:
             self.history.troubles = self.hooks.troubles()
             say_troubles(self.history.troubles)
             self._signals.end(error)
+
+    def _leave(self) -> None:
+        self._announce(None)
+        self.host.run_in_progress = None
 
     def _announce(self, ring: Any) -> None:
         """Let the callbacks that write checkpoints say so to all the others."""
@@ -202,11 +219,12 @@ class Loop:
             raise StateError(
                 "A Loop rings its hooks inside its with block: with Loop(...) as loop:"
             )
-        for epoch in range(self.params["initial_epoch"], self.params["epochs"]):
-            if self.stopping:
+        for epoch in range(self._next_epoch, self.params["epochs"]):
+            # An epoch that a killed run had begun is ended in any case.
+            if self.stopping and not self._batches_ahead:
                 self._signals.check()
                 return
-            self.epoch, self._epoch_logs, self._batches_done = epoch, {}, 0
+            self.epoch, self._epoch_logs = epoch, {}
             self.hooks.on_epoch_begin(epoch, {})
             yield epoch
             self._end_batch()
@@ -232,6 +250,7 @@ class Loop:
         if self._owns_rate:
             self._epoch_logs.update(self.host.rate_logs())
         epoch = self.epoch
+        self._next_epoch, self._is_in_batches = epoch + 1, False
         self.hooks.on_epoch_end(epoch, self._epoch_logs)
         _ = self.stopping  # where it was asked is known only now
         self.epoch = None
@@ -240,15 +259,18 @@ class Loop:
 
     def batches(self, loader: Iterable[Data]) -> Iterator[Data]:
         """Yield what `loader` yields, ringing the batch moments around each."""
-        hooks, means, fetch, batch = self.hooks, self._averages.averages, self.fetch, -1
+        hooks, means, fetch = self.hooks, self._averages.averages, self.fetch
         if self.epoch is None:
             raise StateError("batches was called outside of an epoch of loop.epochs().")
         self._end_batch()  # that the body of an earlier loop over batches left by a break
+        data_left = self.run_state.follow(loader)
+        first, self._batches_ahead = self._batches_ahead, 0
+        self._batches_done, self._is_in_batches, batch = first, True, first - 1
         if self._is_to_stop():
             return
         fetching = True
         try:
-            for batch, data in enumerate(loader):
+            for batch, data in enumerate(data_left, first):
                 fetching = False
                 if self._latch.requested and self._is_to_stop():
                     return
@@ -279,6 +301,33 @@ class Loop:
             if self._latch.requested:
                 self._signals.check()
             yield batch
+
+    # Going on where an earlier process was killed
+
+    def capture_run(self) -> dict[str, Any] | None:
+        """The whole run as plain data; None where it does not stand between two batches."""
+        if self.batch_logs is not None or self._has_failed:
+            return None
+        is_asked = self.stopping and self._latch.by not in SIGNAL_NAMES
+        done = self._batches_done if self.batch is None else self.batch + 1
+        over = not self._is_in_batches
+        position = {
+            "epoch": self._next_epoch if over or self.epoch is None else self.epoch,
+            "batches": 0 if over else done,
+            "epoch_logs": dict(self._epoch_logs),
+            "stop": asdict(self._stop) if is_asked and self._stop is not None else None,
+        }
+        return self.run_state.capture(position, done=done, over=over)
+
+    def restore_run(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `capture_run` gave: the epochs and batches done are not done again."""
+        self.run_state.restore(state)
+        position = state["position"]
+        self._next_epoch, self._batches_ahead = position["epoch"], position["batches"]
+        self._epoch_logs = dict(position["epoch_logs"])
+        if position["stop"] is not None:
+            self._stop = stop = Stop(**position["stop"])
+            self._latch.request(stop.reason, by=stop.by)
 
     def log_batch(self, *, size: int | None = None, **values: Any) -> None:
         """Log values of the current batch; tensors on a device stay there until they are read.

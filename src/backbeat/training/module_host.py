@@ -14,19 +14,20 @@ from backbeat import optimizers
 from backbeat.checkpoints import Draft
 from backbeat.errors import ArgumentTypeError, StateError
 from backbeat.hooks import Host, StopLatch
-from backbeat.hooks.host import Direction, is_overridden
+from backbeat.hooks.host import Direction, Resumable, is_overridden
 from backbeat.tensors import to_numpy
 from backbeat.training.inspection import ModuleInspection
 from backbeat.training.staging import captured
 from backbeat.training.weights import save_weights, weights_draft
 
-__all__ = ["ModuleHost", "TrainingHost", "WeightsSnapshot"]
+__all__ = ["ModuleHost", "Resuming", "TrainingHost", "WeightsSnapshot"]
 
 
 class TrainingHost(Host, Protocol):
     """What the loop needs of a host beyond what the callbacks ask of it."""
 
     history: Any
+    run_in_progress: Resumable | None
 
     @property
     def latch(self) -> StopLatch:
@@ -43,6 +44,18 @@ class WeightsSnapshot:
 
     def __init__(self, module: nn.Module) -> None:
         self._state = {name: tensor.detach().clone() for name, tensor in _state(module)}
+
+    @classmethod
+    def of(cls, state: Mapping[str, torch.Tensor]) -> WeightsSnapshot:
+        """The snapshot whose `state` it was."""
+        snapshot = cls.__new__(cls)
+        snapshot._state = dict(state)
+        return snapshot
+
+    @property
+    def state(self) -> Mapping[str, torch.Tensor]:
+        """The weights by name, as tensors on their device."""
+        return self._state
 
     def arrays(self) -> Mapping[str, Any]:
         """The weights by name, as arrays on the host."""
@@ -62,7 +75,26 @@ def _state(module: nn.Module) -> list[tuple[str, torch.Tensor]]:
     return [*module.named_parameters(), *module.named_buffers()]
 
 
-class ModuleHost:
+class Resuming:
+    """The part of a host that a backup talks to: the run in progress answers, where there is one.
+
+    It is `run_in_progress`, which the Loop sets and takes away.
+    """
+
+    run_in_progress: Resumable | None = None
+
+    def capture_run(self) -> dict[str, Any] | None:
+        """The whole run as plain data; None where it does not stand between two batches."""
+        return None if self.run_in_progress is None else self.run_in_progress.capture_run()
+
+    def restore_run(self, state: Mapping[str, Any]) -> None:
+        """Let the run go on from what `capture_run` gave; at the beginning of a run only."""
+        if self.run_in_progress is None:
+            raise StateError("There is no run to restore: restore_run is called in on_train_begin.")
+        self.run_in_progress.restore_run(state)
+
+
+class ModuleHost(Resuming):
     """A host around `module` and its torch `optimizer`; other attributes are the module's own."""
 
     def __init__(self, module: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> None:

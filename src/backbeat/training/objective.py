@@ -54,6 +54,15 @@ class Objective:
         for target in self._targets:
             target.reset()
 
+    def counts(self) -> list[list[Any]]:
+        """What the metrics that run through the epoch have counted so far."""
+        return [target.counts() for target in self._targets]
+
+    def load_counts(self, counts: Sequence[Sequence[Any]]) -> None:
+        """Let them count on from what `counts` gave."""
+        for target, each in zip(self._targets, counts, strict=False):
+            target.load_counts(each)
+
     def __call__(self, forward: Forward, batch: Batch) -> tuple[torch.Tensor, Values]:
         """The loss of `batch`, differentiable, and its values by name."""
         if self._only is not None and not self._only.has_loss:

@@ -203,6 +203,7 @@ class TorchScheduler(Callback):
             "scheduler": pack(scheduler.state_dict()),
             "rates": optimizer.rates,
             "groups": pack_groups(optimizer.torch.param_groups),
+            "has_stepped": self._has_stepped,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -211,6 +212,7 @@ class TorchScheduler(Callback):
         scheduler.load_state_dict(unpack(state["scheduler"], scheduler.state_dict()))
         unpack_groups(state["groups"], optimizer.torch.param_groups)
         optimizer.rates = state["rates"]
+        self._has_stepped = state["has_stepped"]
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the run that it took part in."""

@@ -13,10 +13,13 @@ from backbeat.errors import ArgumentError, ArgumentTypeError
 from backbeat.hooks import StopLatch
 from backbeat.training.notices import say
 
-__all__ = ["GRACE_SECONDS", "Signals"]
+__all__ = ["GRACE_SECONDS", "SIGNAL_NAMES", "Signals"]
 
 GRACE_SECONDS = 20.0
 """Launchers and schedulers kill what is still there 30 seconds after a SIGTERM."""
+
+SIGNAL_NAMES = ("SIGINT", "SIGTERM")
+"""What ends a run; by these names they ask it to stop."""
 
 _SECONDS_BEFORE_A_WORD = 1.0
 
@@ -48,6 +51,8 @@ class Signals:
         self._ended = threading.Event()
         self.pending: int | None = None
         """The signal that came and was not raised for yet."""
+        self.raised: BaseException | None = None
+        """What `check` raised."""
 
     def listen(self) -> None:
         """Put the handlers in place."""
@@ -70,7 +75,8 @@ class Signals:
         number, self.pending = self.pending, None
         if number is not None:
             self._is_heeded = True
-            raise _error_of(number)
+            self.raised = _error_of(number)
+            raise self.raised
 
     def leave(self) -> None:
         """From now on the run is closing: a further signal interrupts nothing any more."""

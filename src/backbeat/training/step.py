@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -147,6 +147,27 @@ class Step:
                     parameter.grad.div_(self._gathered_samples)
         self._gathered_batches = self._gathered_samples = 0
         optimizer.step()
+
+    # Going on where an earlier process was killed
+
+    @property
+    def gathers(self) -> bool:
+        """Whether gradients wait for their step."""
+        return self._gathered_batches > 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the epoch has gathered so far, but for the gradients themselves."""
+        return {
+            "batches": self._gathered_batches,
+            "samples": self._gathered_samples,
+            "metrics": [] if self._objective is None else self._objective.counts(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on gathering from there."""
+        self._gathered_batches, self._gathered_samples = state["batches"], state["samples"]
+        if self._objective is not None:
+            self._objective.load_counts(state["metrics"])
 
     def test(self, batch: Batch) -> Values:
         """The values of a batch, without an update."""

@@ -55,6 +55,8 @@ class Target:
         self._measures: list[tuple[str, Measure]] = []
         self._probabilities: Callable[[torch.Tensor], torch.Tensor] | None = None
         self._reset: list[Callable[[], Any]] = []
+        self._running: list[metrics.RunningMetric] = []
+        self._counts: Sequence[Any] = ()
 
     @property
     def has_loss(self) -> bool:
@@ -70,6 +72,17 @@ class Target:
         """Let metrics that run through an epoch begin anew."""
         for reset in self._reset:
             reset()
+
+    def counts(self) -> list[Any]:
+        """What each metric that runs through the epoch has counted so far; None if unknown."""
+        return [metrics.read_counts(metric.source) for metric in self._running]
+
+    def load_counts(self, counts: Sequence[Any]) -> None:
+        """Let them count on from what `counts` gave, which may be before they are settled."""
+        self._counts = counts
+        for metric, each in zip(self._running, counts, strict=False):
+            if each is not None:
+                metrics.load_counts(metric.source, each)
 
     def loss(self, output: Any, y: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
         """The sum of weight x loss over the samples, divided by their number."""
@@ -109,7 +122,9 @@ class Target:
         if self.head is not None and not all(metric.on_logits_safe for metric in made):
             self._probabilities = self.head.activation
         self._measures = list(zip(self.names, map(_measure_of, made), strict=True))
+        self._running = [metric for metric in made if isinstance(metric, metrics.RunningMetric)]
         self.reset()
+        self.load_counts(self._counts)
         return self._measures
 
 

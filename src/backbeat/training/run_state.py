@@ -1,0 +1,185 @@
+"""RunState: everything that a run needs to go on as if nobody had interrupted it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from backbeat.data import ArraySource, Randomness, StreamSource, feed_of, is_generator
+from backbeat.errors import BackbeatWarning, CheckpointError
+from backbeat.hooks import CallbackList
+from backbeat.layers.wrappers import bare
+from backbeat.optimizers import Optimizer
+from backbeat.training.callback_states import load_states, states_of
+from backbeat.training.environment import differences, environment_of
+from backbeat.training.structure import first_difference, structure_of, tensors_in
+from backbeat.training.tensor_trees import with_bytes, with_tensors
+
+__all__ = ["RunState"]
+
+Data = TypeVar("Data")
+Feed = ArraySource | StreamSource
+
+
+class RunState:
+    """The state of one run of `host`: gathered as plain data, and given back to another one.
+
+    Only runs in which a callback keeps runs (it has `keeps_runs`) are watched at all. What the
+    callback has in `also` belongs to the state: generators of random numbers, and anything that
+    has `state_dict` and `load_state_dict`.
+    """
+
+    def __init__(self, host: Any, hooks: CallbackList) -> None:
+        self._host, self._hooks = host, hooks
+        keepers = [each for each in hooks if getattr(each, "keeps_runs", False)]
+        self.is_kept = bool(keepers)
+        also = {name: each for keeper in keepers for name, each in keeper.also.items()}
+        self._also = {name: each for name, each in also.items() if not is_generator(each)}
+        self._randomness = Randomness({n: each for n, each in also.items() if is_generator(each)})
+        self.step: Any = None
+        """The Step of `fit`, which may have gathered gradients."""
+        self._feed: Feed | None = None
+        self._data: Any = None
+        self._resumed: dict[str, Any] | None = None
+
+    # Gathering
+
+    def capture(self, position: Mapping[str, Any], *, done: int, over: bool) -> dict[str, Any]:
+        """All of it, on the host, sharing no memory with what goes on training."""
+        module, optimizer = self._module, self._optimizer
+        weights = tensors_in(module)
+        state = {
+            "finite": all(_is_finite(tensor) for tensor in weights.values()),
+            "position": position,
+            "structure": structure_of(module, optimizer),
+            "environment": environment_of(module) | self._data_described(),
+            "weights": weights,
+            "optimizer": None if optimizer is None else optimizer.state_dict(),
+            "gradients": self._gradients(),
+            "step": None if self.step is None else self.step.state_dict(),
+            "callbacks": states_of(self._hooks),
+            "also": {name: each.state_dict() for name, each in self._also.items()},
+            "data": None if self._feed is None else self._feed.position(done, over=over),
+            "random": self._randomness.state(),
+        }
+        return with_bytes(state)
+
+    def _gradients(self) -> dict[str, torch.Tensor]:
+        """Those that wait for their step; in your own loop nobody else knows which do."""
+        if self.step is not None and not self.step.gathers:
+            return {}
+        named = self._module.named_parameters()
+        return {name: each.grad for name, each in named if each.grad is not None}
+
+    def _data_described(self) -> dict[str, Any]:
+        return {} if self._feed is None else self._feed.describe()
+
+    # Giving back
+
+    def forget(self) -> None:
+        """A run begins that nothing has been given back to yet."""
+        self._resumed = None
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over what `capture` gave, as far as it is due before the first epoch.
+
+        In the midst of an epoch the callbacks hear its beginning once more, and get their states
+        after that: when `follow` is called.
+
+        Raises CheckpointError, naming the first difference, if the model is another one.
+        """
+        here = structure_of(self._module, self._optimizer)
+        difference = first_difference(state["structure"], here)
+        if difference is not None:
+            raise CheckpointError(
+                f"The backup is that of another model or optimizer: {difference}. Build them as "
+                "they were, or give this run another backup_dir."
+            )
+        self._resumed = resumed = with_tensors(state)
+        self._load_model(resumed)
+        if not resumed["position"]["batches"]:
+            self._load_others(resumed)
+
+    def follow(self, data: Iterable[Data]) -> Iterable[Data]:
+        """The batches of `data`, in a resumed run those that are left of its first epoch."""
+        if not self.is_kept:
+            return data
+        feed = self.feed_from(data)
+        resumed, self._resumed = self._resumed, None
+        if resumed is not None:
+            self._take_up(resumed, feed)
+        return feed.raw() if isinstance(feed, StreamSource) and feed is not data else data
+
+    def feed_from(self, data: Any) -> Feed:
+        """What tells the position in `data`: a Source itself, else something around it."""
+        if self._feed is not None and data is self._data:
+            return self._feed
+        feed = data if isinstance(data, (StreamSource, ArraySource)) else feed_of(data)
+        self._data, self._feed = data, feed
+        if self.is_kept:
+            feed.watch(self._randomness)
+        return feed
+
+    def _take_up(self, resumed: Mapping[str, Any], feed: Feed) -> None:
+        if resumed["position"]["batches"]:
+            self._load_model(resumed)
+            self._load_others(resumed)
+        # Opening the data midway may need the random numbers of then.
+        now = self._randomness.state()
+        if resumed["data"] is not None:
+            feed.resume(resumed["data"])
+        self._randomness.restore(now)
+        here = environment_of(self._module) | feed.describe()
+        doubts = differences(resumed["environment"], here) + feed.doubts()
+        if doubts:
+            warnings.warn(
+                f"The run goes on, but perhaps not bit for bit: {'; '.join(doubts)}.",
+                BackbeatWarning,
+                stacklevel=4,
+            )
+
+    def _load_model(self, resumed: Mapping[str, Any]) -> None:
+        own = tensors_in(self._module)
+        with torch.no_grad():
+            for name, tensor in resumed["weights"].items():
+                own[name].copy_(tensor)
+        if self._optimizer is not None:
+            self._optimizer.load_state_dict(resumed["optimizer"])
+
+    def _load_others(self, resumed: Mapping[str, Any]) -> None:
+        for name, parameter in self._module.named_parameters():
+            gradient = resumed["gradients"].get(name)
+            parameter.grad = None if gradient is None else gradient.to(parameter.device)
+        if self.step is not None and resumed["step"] is not None:
+            self.step.load_state_dict(resumed["step"])
+        for name, each in self._also.items():
+            if name in resumed["also"]:
+                each.load_state_dict(resumed["also"][name])
+        missed = load_states(self._hooks, resumed["callbacks"])
+        if missed:
+            warnings.warn(
+                f"The backup and this run have different callbacks: {'; '.join(missed)}.",
+                BackbeatWarning,
+                stacklevel=4,
+            )
+        # Last, for whatever came before may have drawn some.
+        self._randomness.restore(resumed["random"])
+
+    @property
+    def _module(self) -> nn.Module:
+        return bare(getattr(self._host, "module", self._host))
+
+    @property
+    def _optimizer(self) -> Optimizer | None:
+        return self._host.optimizer
+
+
+def _is_finite(tensor: torch.Tensor) -> bool:
+    # Types of one byte have hardly any kernels, and no training is in them.
+    if not tensor.is_floating_point() or tensor.element_size() < 2:
+        return True
+    return bool(torch.isfinite(tensor).all())

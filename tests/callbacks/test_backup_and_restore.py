@@ -1,0 +1,339 @@
+"""BackupAndRestore: what it saves, refuses, removes and says."""
+
+import json
+import re
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from backbeat import Loop
+from backbeat.callbacks import BackupAndRestore, Callback, EarlyStopping, LambdaCallback
+from backbeat.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    BackbeatWarning,
+    CheckpointError,
+    DirectoryInUseError,
+)
+from backbeat.files import Disk
+from backbeat.layers import BatchNormalization, Dense
+from backbeat.models import Sequential
+from backbeat.testing import FakeHost, play
+
+X = np.random.RandomState(0).rand(12, 3).astype("float32")
+Y = X.sum(axis=1, keepdims=True)
+
+
+def new_model(units=1, optimizer="adam"):
+    torch.manual_seed(0)
+    model = Sequential([Dense(4, input_dim=3), BatchNormalization(), Dense(units)])
+    model.compile(optimizer, "mse")
+    return model
+
+
+def fit(*callbacks, model=None, **settings):
+    settings = {"batch_size": 4, "epochs": 3, "verbose": 0} | settings
+    return (model or new_model()).fit(X, Y, callbacks=list(callbacks), **settings)
+
+
+class Stop(Exception):  # noqa: N818 - it is no error here
+    pass
+
+
+class StopAt(Callback):
+    """Ends the process, as it were, after a batch."""
+
+    def __init__(self, batches):
+        self.batches = batches
+
+    def on_batch_end(self, batch, logs=None):
+        self.batches -= 1
+        if self.batches == 0:
+            raise Stop
+
+
+def interrupted(directory, batches, *callbacks, save_freq="epoch", **settings):
+    with pytest.raises(Stop):
+        fit(StopAt(batches), BackupAndRestore(directory, save_freq), *callbacks, **settings)
+
+
+def names(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
+def state_in(directory):
+    return json.loads((max(directory.glob("gen-*")) / "state.json").read_text())
+
+
+def test_a_normal_end_removes_the_backup(tmp_path):
+    """Nothing of it is left, and what is not its own stays."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep me")
+    fit(BackupAndRestore(tmp_path / "run"))
+    fit(BackupAndRestore(tmp_path / "mine"))
+
+    assert not (tmp_path / "run").exists()
+    assert names(tmp_path / "mine") == ["notes.txt"]
+
+
+def test_it_is_kept_where_asked(tmp_path):
+    """delete_checkpoint=False: the next start of the script finds nothing left to do."""
+    first = fit(BackupAndRestore(tmp_path, delete_checkpoint=False))
+    trained = []
+    again = fit(
+        BackupAndRestore(tmp_path, delete_checkpoint=False),
+        LambdaCallback(on_batch_end=lambda batch, logs: trained.append(batch)),
+    )
+
+    assert names(tmp_path) == ["gen-000002", "gen-000003"]
+    assert trained == []
+    assert again.history == first.history
+
+
+def test_more_epochs_go_on(tmp_path):
+    """With a larger `epochs` a kept run is trained further, as if that had been asked at first."""
+    fit(BackupAndRestore(tmp_path, delete_checkpoint=False), epochs=2)
+    longer = fit(BackupAndRestore(tmp_path), epochs=5)
+
+    assert longer.history == fit(epochs=5).history
+
+
+def test_an_error_leaves_the_last_save(tmp_path):
+    """A callback's error in mid-epoch saves nothing: nobody knows who had heard the batch."""
+    interrupted(tmp_path, 5)
+
+    assert names(tmp_path) == ["gen-000001"]
+    assert state_in(tmp_path)["position"] == {
+        "epoch": 1,
+        "batches": 0,
+        "epoch_logs": state_in(tmp_path)["position"]["epoch_logs"],
+        "stop": None,
+    }
+
+
+def test_every_n_batches(tmp_path):
+    """A number counts batches over all epochs."""
+    interrupted(tmp_path, 6, save_freq=2)
+
+    assert names(tmp_path) == ["gen-000001", "gen-000002"]
+    assert state_in(tmp_path)["position"]["batches"] == 1
+
+
+def test_a_run_saved_by_epochs_has_nothing_to_do_in_a_batch():
+    """It is not even called."""
+    assert "on_train_batch_end" not in vars(BackupAndRestore("run"))
+    assert "on_train_batch_end" in vars(BackupAndRestore("run", 100))
+
+
+def test_the_second_fit_begins_afresh(tmp_path):
+    """fit, resume, fit: what was restored is used once."""
+    interrupted(tmp_path, 5)
+    backup, model = BackupAndRestore(tmp_path, delete_checkpoint=False), new_model()
+    resumed = fit(backup, model=model)
+    second = fit(backup, model=model)
+
+    assert resumed.epoch == second.epoch == [0, 1, 2]
+    assert second.history["loss"][0] < resumed.history["loss"][0]
+
+
+def test_a_second_run_in_the_directory_is_refused(tmp_path):
+    """Before anything is trained; afterwards the directory is free."""
+    trained = []
+    other = LambdaCallback(on_batch_end=lambda batch, logs: trained.append(batch))
+    inner = LambdaCallback(on_epoch_end=lambda *_: fit(other, BackupAndRestore(tmp_path)))
+    with pytest.raises(DirectoryInUseError, match="Give this run a directory of its own"):
+        fit(BackupAndRestore(tmp_path), inner)
+
+    assert trained == []
+    fit(BackupAndRestore(tmp_path))
+
+
+def test_the_directory_is_free_after_a_run_that_never_began(tmp_path):
+    """An error of another callback before training does not hold the lock."""
+
+    class Failing(Callback):
+        def on_train_begin(self, logs=None):
+            raise Stop
+
+    backup = BackupAndRestore(tmp_path)
+    with pytest.raises(Stop):
+        fit(Failing(), backup)
+
+    fit(BackupAndRestore(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("other", "difference"),
+    [
+        (new_model(units=2), "'2.weight' is float32 [1, 4] there and float32 [2, 4] here"),
+        (new_model(optimizer="sgd"), "the optimizer is "),
+    ],
+)
+def test_another_model_is_refused(tmp_path, other, difference):
+    """Before anything is changed, naming the first difference."""
+    interrupted(tmp_path, 5)
+    before = [weight.copy() for weight in other.get_weights()]
+    with pytest.raises(CheckpointError, match=re.escape(difference)) as caught:
+        other.fit(X, X[:, :2], verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+
+    assert str(caught.value).startswith("The backup is that of another model or optimizer: ")
+    assert all(map(np.array_equal, before, other.get_weights()))
+
+
+def test_a_state_that_is_not_plain_is_an_error_at_the_save(tmp_path):
+    """The key is named, long before anybody wants to resume."""
+
+    class Mine(Callback):
+        def state_dict(self):
+            return {"seen": {"ids": {1, 2}}}
+
+    expected = r"^callbacks\['Mine'\]\['state'\]\['seen'\]\['ids'\] is '\{1, 2\}' \(set\)"
+    with pytest.raises(ArgumentTypeError, match=expected):
+        fit(Mine(), BackupAndRestore(tmp_path), epochs=1)
+
+
+def test_other_callbacks_are_said(tmp_path):
+    """One warning lists whose state could not be given back, and who begins afresh."""
+    interrupted(tmp_path, 5, EarlyStopping("loss", patience=9))
+    expected = (
+        "The backup and this run have different callbacks: EarlyStopping is no longer there; "
+        "Counting is new and begins afresh."
+    )
+
+    class Counting(Callback):
+        def state_dict(self):
+            return {"count": 0}
+
+    with pytest.warns(BackbeatWarning, match=re.escape(expected)):
+        fit(Counting(), BackupAndRestore(tmp_path))
+
+
+def test_another_environment_is_said(tmp_path):
+    """One line says why the run may not be the same bit for bit."""
+    interrupted(tmp_path, 5, batch_size=4)
+    expected = (
+        "The run goes on, but perhaps not bit for bit: the batch size was 4 and is 6; the number "
+        "of steps was 3 and is 2."
+    )
+
+    with pytest.warns(BackbeatWarning, match=re.escape(expected)):
+        fit(BackupAndRestore(tmp_path), batch_size=6)
+
+
+def test_not_finite_weights_are_not_resumed(tmp_path):
+    """The newest save whose weights are finite is the one that is gone on with."""
+
+    class Poison(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.set_weights([weight * np.nan for weight in self.model.get_weights()])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        interrupted(tmp_path, 8, Poison())
+    with pytest.warns(BackbeatWarning, match="generation 1 is used, because the weights of the"):
+        history = fit(BackupAndRestore(tmp_path))
+
+    assert history.history == fit().history
+
+
+class Full(Disk):
+    """A disk that is full while it is told to be."""
+
+    is_full = False
+
+    def write(self, descriptor, data):
+        if self.is_full:
+            raise OSError(28, "No space left on device")
+        return super().write(descriptor, data)
+
+
+def test_a_full_disk_is_a_warning_and_tried_again(tmp_path, monkeypatch):
+    """Training goes on, and the next save succeeds."""
+    disk = Full()
+    monkeypatch.setattr("backbeat.files.disk.current", disk)
+    fills = LambdaCallback(on_epoch_end=lambda epoch, _: setattr(disk, "is_full", epoch == 1))
+    backup = BackupAndRestore(tmp_path, delete_checkpoint=False)
+    with pytest.warns(BackbeatWarning, match="The disk is full.*tried again at the next save"):
+        fit(fills, backup)
+
+    assert names(tmp_path) == ["gen-000001", "gen-000002"]
+    assert state_in(tmp_path)["position"]["epoch"] == 3
+
+
+def test_a_disk_that_stays_full_is_an_error_at_the_end(tmp_path, monkeypatch):
+    """Only where the backup is to be kept: otherwise a normal end needs none."""
+    disk = Full()
+    monkeypatch.setattr("backbeat.files.disk.current", disk)
+    fills = LambdaCallback(on_epoch_end=lambda *_: setattr(disk, "is_full", True))
+    with pytest.warns(BackbeatWarning, match="tried again"):
+        fit(fills, BackupAndRestore(tmp_path / "gone"))
+    disk.is_full = False
+    with (
+        pytest.warns(BackbeatWarning, match="tried again"),
+        pytest.raises(CheckpointError, match="The model is still in memory"),
+    ):
+        fit(fills, BackupAndRestore(tmp_path, delete_checkpoint=False))
+
+
+def test_further_things_belong_to_the_run(tmp_path):
+    """`also`: a generator and a second optimizer go on where they were."""
+    seen = []
+    for batches in (5, None):
+        torch.manual_seed(0)
+        module, other = torch.nn.Linear(3, 1), torch.nn.Linear(3, 1)
+        optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+        second = torch.optim.Adam(other.parameters())
+        noise = np.random.default_rng(0)
+        backup = BackupAndRestore(tmp_path, also={"noise": noise, "second": second})
+        callbacks = [backup] if batches is None else [backup, StopAt(batches)]
+        try:
+            with Loop(module, optimizer, callbacks=callbacks, epochs=3) as loop:
+                for epoch in loop.epochs():
+                    for _ in loop.batches(range(3)):
+                        other(torch.ones(3)).sum().backward()
+                        second.step()
+                        seen.append((epoch, loop.batch, noise.random()))
+                steps = second.state[other.weight]["step"].item()
+        except Stop:
+            pass
+
+    undisturbed = np.random.default_rng(0).random(9).tolist()
+    assert steps == 9
+    assert [value for _, _, value in seen[:5]] == undisturbed[:5]
+    assert [value for _, _, value in seen[5:]] == undisturbed[3:]
+
+
+def test_a_host_that_cannot_be_saved_is_refused(tmp_path):
+    """Before training, with what can."""
+    with pytest.raises(ArgumentTypeError) as caught:
+        play(BackupAndRestore(tmp_path), [{"loss": 1.0}], host=FakeHost())
+
+    assert str(caught.value) == (
+        "BackupAndRestore cannot save a run of a FakeHost: use it in model.fit(...) or in "
+        "backbeat.Loop(...)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        (("",), ArgumentTypeError, "backup_dir is a str"),
+        (("a", "hour"), ArgumentError, "save_freq is 'epoch' or a number of batches, such as 500"),
+        (("a", 0), ArgumentError, "save_freq is a number of at least 1; got 0."),
+    ],
+)
+def test_wrong_arguments(arguments, error, text):
+    """Refused where they are written."""
+    with pytest.raises(error, match=re.escape(text)):
+        BackupAndRestore(*arguments)
+
+
+def test_wrong_keywords():
+    """Fewer than two saves could leave none; `also` needs names."""
+    with pytest.raises(ArgumentError, match="keep is a number of at least 2; got 1"):
+        BackupAndRestore("a", keep=1)
+    with pytest.raises(ArgumentTypeError, match="also maps names to things"):
+        BackupAndRestore("a", also=[1])
