@@ -472,6 +472,10 @@ def test_what_cannot_be_shown_is_said_before_training(tmp_path):
         words(log_dir=tmp_path, **layers)
     with pytest.warns(BackbeatWarning, match="TensorBoard finds no labels at 'lost.tsv'"):
         words(log_dir=tmp_path, embeddings_metadata="lost.tsv")
+    (tmp_path / "few.tsv").write_text("a\nb\n", encoding="utf-8")
+    message = "shows 'words' without labels: there are 2 in 'few.tsv', and 7 or 1 vectors."
+    with pytest.warns(BackbeatWarning, match=message):
+        words([[1, 2]], log_dir=tmp_path, embeddings_metadata="few.tsv")
     board = TensorBoard(tmp_path, embeddings_freq=1)
     with pytest.warns(BackbeatWarning, match="has no embeddings to show"):
         model().fit(X, Y, verbose=0, callbacks=[board])

@@ -63,7 +63,7 @@ def train(directory: Path) -> Runs:
     histories["plain"] = fit(plain, IMAGES, [board])
 
     sentences = Sequential(
-        [Embedding(5, 2, input_length=3, name="words"), Flatten(), Dense(3, name="dense")]
+        [Embedding(5, 4, input_length=3, name="words"), Flatten(), Dense(3, name="dense")]
     )
     sentences.compile("adam", "mse", metrics=["mae"])
     (directory / "labels.tsv").write_text("\n".join(WORDS) + "\n", encoding="utf-8")

@@ -43,7 +43,7 @@ def browser() -> Iterator[Browser]:
         ("scalars", ["val_loss", "batch_mae"], "tf-line-chart-data-loader"),
         ("histograms", ["conv_out", "flatten_1_out"], "tf-histogram-loader"),
         ("graphs", ["Main Graph", "conv", "output"], "tf-graph-scene"),
-        ("projector", ["2 tensors found", "Points: "], "canvas"),
+        ("projector", ["2 tensors found", "Total variance described: 9"], "canvas"),
     ],
 )
 def test_tab(address, browser, tab, texts, drawn):

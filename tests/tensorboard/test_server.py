@@ -134,10 +134,10 @@ def test_projector(server, runs):
     listed = server.data("plugin/projector/info", run="sentences")["embeddings"]
     shapes = {each["tensorName"]: each["tensorShape"] for each in listed}
 
-    assert shapes == {"words_embedding": [8, 6], "words_table": [5, 2]}
-    assert np.array_equal(tensor(server, "words_table").reshape(5, 2), table)
-    outputs = table[SENTENCES[:8]].reshape(8, 6)
-    assert np.array_equal(tensor(server, "words_embedding").reshape(8, 6), outputs)
+    assert shapes == {"words_embedding": [8, 12], "words_table": [5, 4]}
+    assert np.array_equal(tensor(server, "words_table").reshape(5, 4), table)
+    outputs = table[SENTENCES[:8]].reshape(8, 12)
+    assert np.array_equal(tensor(server, "words_embedding").reshape(8, 12), outputs)
     labels = server.raw("plugin/projector/metadata", run="sentences", name="words_table")
     assert labels.decode().split() == WORDS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,9 +58,19 @@ class Embeddings:
                 f"cannot show {', '.join(map(repr, missing))}: not an embedding layer, so "
                 "embeddings_data= must say for which inputs its outputs are wanted."
             )
-        for path in sorted(set(self._settings.labels(named).values())):
+        labels = self._settings.labels(named)
+        for path in sorted(set(labels.values())):
             if not self._found(path).is_file():
                 yield f"finds no labels at {path!r}, neither in {self._directory} nor here."
+        for name, path in labels.items():
+            sizes = [len(tables[name])] if name in tables else []
+            sizes += [] if self._settings.data is None else [_samples_in(self._settings.data)]
+            columns = _table_in(self._found(path))[1] if self._found(path).is_file() else None
+            if columns is not None and sizes and len(columns[0]) not in sizes:
+                yield (
+                    f"shows {name!r} without labels: there are {len(columns[0])} in {path!r}, and "
+                    f"{' or '.join(map(str, sizes))} vectors."
+                )
 
     def collect(self) -> list[Embedding]:
         """The vectors as they are now, with the labels of which there are as many."""
@@ -96,14 +106,27 @@ class Embeddings:
         """The labels in a file, if there are `rows` of them; several columns have their names."""
         if path is None or not self._found(path).is_file():
             return ()
-        lines = self._found(path).read_text(encoding="utf-8").splitlines()
-        if not lines or "\t" not in lines[0]:
-            return lines[:_MOST_ROWS] if len(lines) == rows else ()
-        names, *cells = [line.split("\t") for line in lines]
-        if len(cells) != rows:
+        names, columns = _table_in(self._found(path))
+        if len(columns[0]) != rows:
             return ()
-        shown = cells[:_MOST_ROWS]
-        return {
-            name: [row[column] if column < len(row) else "" for row in shown]
-            for column, name in enumerate(names)
-        }
+        shown = [column[:_MOST_ROWS] for column in columns]
+        return dict(zip(names, shown, strict=True)) if names else shown[0]
+
+
+def _table_in(path: Path) -> tuple[list[str], list[list[str]]]:
+    """The names of the columns of labels in a file, none if there is only one, and the columns."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if not lines or "\t" not in lines[0]:
+        return [], [lines]
+    names, *rows = [line.split("\t") for line in lines]
+    return names, [
+        [row[number] if number < len(row) else "" for row in rows] for number in range(len(names))
+    ]
+
+
+def _samples_in(data: Any) -> int:
+    """How many samples there are in an array, or in the first of several."""
+    if isinstance(data, Mapping):
+        data = list(cast(Mapping[str, Any], data).values())
+    several = isinstance(data, (list, tuple)) and hasattr(cast(Any, data)[0], "shape")
+    return len(cast(list[Any], data)[0] if several else cast(list[Any], data))
