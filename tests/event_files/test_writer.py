@@ -229,6 +229,15 @@ def test_after_close(tmp_path: Path) -> None:
     assert writer.flush()
 
 
+def test_with(tmp_path: Path) -> None:
+    """A `with` statement closes, also when its body raises."""
+    with pytest.raises(ValueError, match="of mine"), EventFileWriter(tmp_path) as writer:
+        writer.scalar("loss", 0.5, 0)
+        raise ValueError("of mine")
+
+    assert scalars(tmp_path, "loss") == [(0, 0.5)]
+
+
 def test_a_second_writer_in_the_same_second(tmp_path: Path) -> None:
     """Each writer has its own file, which sorts behind those before."""
     for step in range(3):

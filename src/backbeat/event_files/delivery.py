@@ -16,7 +16,7 @@ from backbeat.event_files.run_files import RunFiles
 __all__ = ["Delivery"]
 
 # Packed and written at once.
-_FINE_AT_ONCE = 4096
+_FINE_AT_ONCE = 32_768
 _COARSE_BYTES_AT_ONCE = 8 << 20
 # So many fine values wake the thread before its time.
 _CROWD = 8192

@@ -41,8 +41,8 @@ class EventFileWriter:
     than all before. What was written behind that position is then set aside as `*.orphan`, when
     the first value is written, and a TensorBoard that is running drops what it had read of it.
 
-    Call `close` at the end. At the exit of the program that is done for you, but not when it is
-    killed. In a forked child process the writer does nothing.
+    Call `close` at the end, or use the writer in a `with` statement. At the exit of the program
+    that is done for you, but not when it is killed. In a forked child the writer does nothing.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as directory:
@@ -66,6 +66,12 @@ class EventFileWriter:
         self._files = RunFiles(Path(directory), run, start_step, cut_to)
         self._delivery = Delivery(self._files, flush_seconds, close_seconds)
         self._fine = self._delivery.backlog.fine
+
+    def __enter__(self) -> EventFileWriter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     @property
     def report(self) -> Report:
