@@ -7,6 +7,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from numpy.typing import NDArray
+
+from backbeat.event_files.buffers import Buffers
+
 __all__ = ["Backlog", "Build", "Coarse", "Late"]
 
 # The bound on values of which none may be lost easily; about 75 MB of scalars.
@@ -32,6 +36,8 @@ class Coarse(NamedTuple):
     build: Build
     step: int
     wall_time: float
+    copy: NDArray[Any] | None = None
+    """Memory that is free again when the value is built."""
 
 
 class Backlog:
@@ -43,6 +49,7 @@ class Backlog:
         self._coarse: deque[Coarse] = deque()
         self._coarse_bytes = 0
         self._lock = threading.Lock()
+        self.buffers = Buffers()
 
     def __len__(self) -> int:
         return len(self.fine) + len(self._coarse)
@@ -68,14 +75,17 @@ class Backlog:
         """Take out the oldest coarse value; its bytes stay reserved until `release`."""
         return self._coarse.popleft() if self._coarse else None
 
-    def release(self, size: int) -> None:
-        """Give back room."""
+    def release(self, item: Coarse) -> None:
+        """Give back the room of a value that is built."""
         with self._lock:
-            self._coarse_bytes -= size
+            self._coarse_bytes -= item.size
+        if item.copy is not None:
+            self.buffers.give_back(item.copy)
 
     def clear(self) -> int:
         """Drop everything; returns how many values that were."""
         dropped = len(self)
         self.fine.clear()
         self._coarse.clear()
+        self.buffers.clear()
         return dropped

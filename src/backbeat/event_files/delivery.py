@@ -198,8 +198,8 @@ class Delivery:
         self._pending = self._packer.pack(items)
         size = 0
         while size < _COARSE_BYTES_AT_ONCE and (coarse := self.backlog.take_coarse()):
-            self._pending += self._packer.pack_built(*coarse[1:])
-            self.backlog.release(coarse.size)
+            self._pending += self._packer.pack_built(coarse.build, coarse.step, coarse.wall_time)
+            self.backlog.release(coarse)
             size += coarse.size
         return bool(items or size)
 

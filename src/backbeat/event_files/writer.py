@@ -223,8 +223,10 @@ class EventFileWriter:
         if not self._delivery.accept():
             delivery.drop(kind)
         elif delivery.backlog.reserve(array.nbytes):
-            mine = array.copy() if copy else array
-            delivery.backlog.add_coarse(Coarse(array.nbytes, lambda: build(mine), step, moment))
+            mine = delivery.backlog.buffers.copy(array) if copy else array
+            delivery.backlog.add_coarse(
+                Coarse(array.nbytes, lambda: build(mine), step, moment, mine if copy else None)
+            )
         else:
             self._add_built(kind, build(array), step, moment)
 
