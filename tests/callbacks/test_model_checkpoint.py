@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,8 @@ import pytest
 
 from backbeat.callbacks import Callback, ModelCheckpoint
 from backbeat.errors import ArgumentError, BackbeatWarning, CheckpointError
-from backbeat.hooks import Plan
+from backbeat.files import Disk
+from backbeat.hooks import CallbackList, Plan
 from backbeat.testing import FakeHost, HookRecorder, play
 
 
@@ -296,3 +299,246 @@ def test_goes_on_from_the_best_of_an_earlier_run(tmp_path: Path) -> None:
     second.on_epoch_end(1, {"val_loss": 0.45})
 
     assert host.saved == []
+
+
+# As often as you like
+
+
+BATCHES = [{"loss": 1.0}] * 4
+
+
+def test_every_so_many_steps(tmp_path: Path) -> None:
+    """In the middle of epochs; `batch` and `step` count from 1."""
+    checkpoint = ModelCheckpoint(tmp_path / "{epoch}-{batch}-{step}-{loss:.0f}", every=3)
+    play(checkpoint, losses(1, 1), batches=BATCHES)
+
+    assert names(tmp_path) == ["1-3-3-1", "2-2-6-1"]
+
+
+def test_several_intervals(tmp_path: Path) -> None:
+    """A save when any of them is full."""
+    checkpoint = ModelCheckpoint(tmp_path / "{epoch}-{step}", every=["epoch", "3 samples"])
+    play(checkpoint, losses(1, 1), batches=BATCHES)
+
+    assert names(tmp_path) == ["1-3", "1-4", "2-6", "2-8"]
+
+
+def test_what_is_judged_waits_for_its_value(tmp_path: Path) -> None:
+    """Due in the middle of an epoch, saved at its end if it is better."""
+    checkpoint = ModelCheckpoint(tmp_path / "{epoch}-{val_loss}", every=6, save_best_only=True)
+    play(checkpoint, losses(0.5, 0.7, 0.4, 0.3), batches=BATCHES)
+
+    assert names(tmp_path) == ["2-0.7", "3-0.4"]
+
+
+def test_a_value_that_comes_too_late_for_the_name(tmp_path: Path) -> None:
+    """Said before training."""
+    checkpoint = ModelCheckpoint(tmp_path / "{val_loss}", every=3)
+    with pytest.raises(ArgumentError, match="known only at the end of an epoch, but every=3"):
+        play(checkpoint, losses(1), batches=BATCHES)
+
+
+def test_batches_are_heard_only_where_they_count(tmp_path: Path) -> None:
+    """Not by a checkpoint of epochs."""
+    for keywords, hears in (({}, False), ({"every": "2 epochs"}, False), ({"every": 2}, True)):
+        checkpoint = ModelCheckpoint(tmp_path / "w", **keywords)
+
+        assert CallbackList([checkpoint]).answers("on_train_batch_end") == hears
+
+
+# What stays
+
+
+def test_the_last_ones_and_the_best_ones(tmp_path: Path) -> None:
+    """And what this run did not write, whatever it is called."""
+    (tmp_path / "0-0.0").write_text("mine")
+    checkpoint = ModelCheckpoint(tmp_path / "{epoch}-{val_loss}", keep_last=1, keep_best=2)
+    play(checkpoint, losses(0.5, 0.1, 0.9, 0.3, 0.8))
+
+    assert names(tmp_path) == ["0-0.0", "2-0.1", "4-0.3", "5-0.8"]
+
+
+def test_only_the_best_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What would not stay is not written at all."""
+    checkpoint = ModelCheckpoint(tmp_path / "{epoch}", keep_best=2, verbose=1)
+    host = play(checkpoint, losses(0.5, 0.1, 0.9, 0.3))
+
+    assert names(tmp_path) == ["2", "4"]
+    assert len(host.saved) == 3
+    assert "Epoch 00003: val_loss did not improve from 0.10000" in capsys.readouterr().out
+
+
+def test_nothing_is_removed_for_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """The save fails, so the one before stays."""
+    host = Flaky(1)
+    with pytest.warns(BackbeatWarning, match="could not save"):
+        play([Clock(), ModelCheckpoint(tmp_path / "{epoch}", keep_last=1)], losses(1, 1), host=host)
+
+    assert names(tmp_path) == ["2"]
+
+    folder, host = tmp_path / "other", Flaky(1, -1)
+    with pytest.warns(BackbeatWarning, match="could not save"), pytest.raises(CheckpointError):
+        play([Clock(), ModelCheckpoint(folder / "{epoch}", keep_last=1)], losses(1, 1), host=host)
+
+    assert names(folder) == ["1"]
+
+
+def test_what_cannot_be_removed(tmp_path: Path) -> None:
+    """One warning; the new file is there."""
+    checkpoint = ModelCheckpoint(tmp_path / "{epoch}", keep_last=1)
+
+    class Hindering(Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 1:
+                (tmp_path / "1").unlink()
+                (tmp_path / "1").mkdir()
+
+    class Slow(FakeHost):
+        """Saves in line, so that the first file is there when it is hindered."""
+
+        def save(self, path: Any) -> None:
+            super().save(path)
+
+    with pytest.warns(BackbeatWarning, match="an earlier file could not be removed"):
+        play([Hindering(), checkpoint], losses(1, 1), host=Slow())
+
+    assert names(tmp_path) == ["1", "2"]
+
+
+@pytest.mark.parametrize("in_line", [False, True])
+def test_fixed_names(tmp_path: Path, in_line: bool) -> None:
+    """The best and the last are found under their names, also when their files made room."""
+    checkpoint = ModelCheckpoint(
+        tmp_path / "{epoch}.txt",
+        keep_last=1,
+        best_path=tmp_path / "best.txt",
+        last_path=tmp_path / "sub" / "last.txt",
+        background=not in_line,
+    )
+    told: list[str] = []
+    checkpoint.announce = lambda path: told.append(path.name)
+    play([Clock(), checkpoint], losses(0.5, 0.1, 0.9))
+
+    assert names(tmp_path) == ["3.txt", "best.txt", "sub"]
+    assert (tmp_path / "best.txt").read_text() == "w 1\n"
+    assert (tmp_path / "sub" / "last.txt").read_text() == "w 2\n"
+    assert told[-2:] == ["3.txt", "last.txt"]
+    assert told.count("best.txt") == 2
+
+
+def test_a_fixed_name_of_another_format(tmp_path: Path) -> None:
+    """It would not hold what it says."""
+    with pytest.raises(ArgumentError, match="its suffix must be the same"):
+        ModelCheckpoint("{epoch}.h5", best_path="best.safetensors")
+    with pytest.raises(ArgumentError, match="its suffix must be the same"):
+        ModelCheckpoint("{epoch}.h5", last_path="last.weights.h5")
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"every": 5, "period": 2}, "every=5 takes the place of period=2"),
+        ({"keep_last": 0}, "keep_last is a number of at least 1"),
+        ({"when_busy": "never"}, "when_busy is 'wait' or 'skip'; got 'never'"),
+    ],
+)
+def test_arguments_that_do_not_fit(keywords: Any, message: str) -> None:
+    """Said at once."""
+    with pytest.raises(ArgumentError, match=message):
+        ModelCheckpoint("w.h5", **keywords)
+
+
+# Ends and beginnings
+
+
+@pytest.mark.parametrize("error", [RuntimeError("boom"), KeyboardInterrupt()])
+def test_the_state_in_which_an_error_ended_it(tmp_path: Path, error: BaseException) -> None:
+    """In a file of its own, so that nothing good is overwritten."""
+    checkpoint = ModelCheckpoint(tmp_path / "w", save_on_exception=tmp_path / "crash")
+    host = FakeHost()
+
+    class Changing(Callback):
+        def on_exception(self, error: BaseException) -> None:
+            self.model.weights["w"] = np.array(7)
+
+    play([Changing(), checkpoint], losses(1), host=host, error=error)
+
+    assert (tmp_path / "w").read_text() == "w 0.0\n"
+    assert (tmp_path / "crash").read_text() == "w 7\n"
+
+
+def test_no_such_file_after_a_normal_end(tmp_path: Path) -> None:
+    """Nor one of a rehearsal."""
+    play(ModelCheckpoint(tmp_path / "w", save_on_exception=tmp_path / "crash"), losses(1))
+
+    assert names(tmp_path) == ["w"]
+
+
+def test_the_rehearsal(tmp_path: Path) -> None:
+    """Its size and time; the target's name does not come into being by it."""
+    checkpoint = ModelCheckpoint(tmp_path / "sub" / "w.txt")
+    play(checkpoint, [], host=FakeHost({"w": [1.0] * 100}))
+
+    assert checkpoint.rehearsal is not None
+    assert checkpoint.rehearsal.size > 100
+    assert checkpoint.rehearsal.seconds > 0
+    assert names(tmp_path) == []
+
+
+def test_a_full_disk_shows_in_the_rehearsal(tmp_path: Path, monkeypatch: Any) -> None:
+    """Before training; nothing is left."""
+
+    class Full(Disk):
+        def write(self, descriptor: int, data: memoryview) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("backbeat.files.disk.current", Full())
+    recorder = HookRecorder()
+    with pytest.raises(CheckpointError, match="as a rehearsal shows: .*The disk is full"):
+        play([ModelCheckpoint(tmp_path / "w.txt"), recorder], losses(1))
+
+    assert recorder.calls == []
+    assert names(tmp_path) == []
+
+
+def test_little_room(tmp_path: Path, monkeypatch: Any) -> None:
+    """One warning before training; another one only for larger files."""
+
+    class Small(Disk):
+        def free_bytes(self, path: Path) -> int:
+            return 100_000
+
+    class Growing(Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.model.weights["w"] = np.zeros([10_000, 10_000, 12_000][epoch])
+
+    monkeypatch.setattr("backbeat.files.disk.current", Small())
+    with pytest.warns(BackbeatWarning, match="has little room") as caught:
+        play(
+            [Growing(), ModelCheckpoint(tmp_path / "w")],
+            losses(1, 1, 1),
+            host=FakeHost({"w": np.zeros(10_000)}),
+        )
+
+    assert len(caught) == 2
+    assert str(caught[0].message) == (
+        f"ModelCheckpoint has little room for {tmp_path / 'w'}: 0.1 MB are free, one save takes "
+        "0.1 MB, and twice as much while it replaces an older one."
+    )
+
+
+def test_counts_and_files_go_on(tmp_path: Path) -> None:
+    """A resumed run counts its steps on, and lets the earlier files make room."""
+    first = ModelCheckpoint(tmp_path / "{step}", every=3, keep_last=2)
+    play(first, losses(1), batches=BATCHES)
+    state = json.loads(json.dumps(first.state_dict()))
+    second = ModelCheckpoint(tmp_path / "{step}", every=3, keep_last=2)
+
+    class Resuming(Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 1:
+                second.load_state_dict(state)
+
+    play([second, Resuming()], losses(1, 1), batches=BATCHES, initial_epoch=1)
+
+    assert names(tmp_path) == ["12", "9"]

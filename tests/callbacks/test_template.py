@@ -67,3 +67,27 @@ def test_an_example_is_always_there() -> None:
     """Where the file might go, for a first look at its directory."""
     assert Template("run/{epoch}-{loss:.1f}.h5").example() == "run/1-0.5.h5"
     assert Template("run/{note:>9s}.h5").example() == "run/"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("../../etc", "a-______etc.h5"), ("x/y\\z", "a-x_y_z.h5"), ("a\0b", "a-a_b.h5")],
+)
+def test_no_value_leads_elsewhere(value: str, expected: str) -> None:
+    """A logged text stays a part of the name."""
+    assert Template("a-{note}.h5").fill(0, {"note": value}) == expected
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".weights.h5", ".safetensors"])
+def test_names_that_become_too_long(suffix: str) -> None:
+    """By what is filled in: cut, with a digest, still of the same format; others stay."""
+    template = Template("dir-{loss:.0f}/" + "b" * 210 + "/{loss:.1f}" + suffix)
+    one, other = (template.fill(0, {"loss": value}) for value in (1e300, 2e300))
+    folder, given, name = one.split("/")
+
+    assert len(folder) <= 200
+    assert given == "b" * 210
+    assert len(name) <= 200
+    assert name.endswith(suffix)
+    assert name.startswith("1000000")
+    assert one != other

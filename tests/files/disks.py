@@ -23,6 +23,7 @@ WRITING = {
     "fsync",
     "close",
     "replace",
+    "link",
     "unlink",
     "make_directory",
     "remove_directory",

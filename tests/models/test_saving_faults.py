@@ -3,6 +3,7 @@
 import errno
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,7 +95,8 @@ def test_training_survives_a_full_disk(tmp_path: Path, monkeypatch: pytest.Monke
 
     class Filling(files.Disk):
         def fsync(self, descriptor: int) -> None:
-            if next(saves):
+            is_rehearsal = threading.current_thread() is threading.main_thread()
+            if not is_rehearsal and next(saves):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             super().fsync(descriptor)
 

@@ -30,7 +30,10 @@ X, Y = RANDOM.rand(40, 8).astype("float32"), RANDOM.rand(40, 3).astype("float32"
 
 
 class Gate(files.Disk):
-    """A disk that brings nothing to safety before it is opened, or that fails then."""
+    """A disk that brings nothing to safety before it is opened, or that fails then.
+
+    Only for the thread in the background.
+    """
 
     def __init__(self) -> None:
         self.lets_go = threading.Event()
@@ -38,6 +41,9 @@ class Gate(files.Disk):
         self.fsyncs = 0
 
     def fsync(self, descriptor: int) -> None:
+        if threading.current_thread() is threading.main_thread():
+            super().fsync(descriptor)
+            return
         self.fsyncs += 1
         assert self.lets_go.wait(30)
         if self.code:
@@ -336,8 +342,9 @@ def test_no_memory_for_the_copy(
 
     monkeypatch.setattr(Staging, "hold", count)
     fit(made, ModelCheckpoint(tmp_path / "m.h5"), epochs=1)
-    before, tensors = (tmp_path / "m.h5").read_bytes(), len(held)
-    for number in range(1, tensors + 1):
+    before, tensors = (tmp_path / "m.h5").read_bytes(), 12
+    # As many are held for the rehearsal, before.
+    for number in range(tensors + 1, 2 * tensors + 1):
         held.clear()
 
         def fail(self: Staging, tensor: Any, dtype: Any, number: int = number) -> Any:
@@ -352,7 +359,7 @@ def test_no_memory_for_the_copy(
 
         assert (tmp_path / "m.h5").read_bytes() != before
 
-    assert tensors == 12
+    assert len(held) == 3 * tensors
 
 
 # The ways out

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from backbeat import files
 from backbeat.checkpoints import background
 from backbeat.checkpoints.background import Job
 from backbeat.checkpoints.checkpoint import Draft
+from backbeat.errors import CheckpointError
 from backbeat.hooks.host import as_host
 
 __all__ = ["Save", "Saver"]
@@ -21,10 +23,27 @@ class Save:
     """One save that was decided on."""
 
     path: str
-    value: float | None = None
-    """What it is judged by; None if it is not judged."""
-    best_before: float | None = None
-    """The value to go back to if this one cannot be written."""
+    before: tuple[float, list[list[Any]]] | None = None
+    """The best value, and the files that were kept, to go back to if this one fails."""
+    also: tuple[str, ...] = ()
+    """Fixed names under which the same file is to be found, `best.h5` for example."""
+    makes_room: tuple[str, ...] = ()
+    """Earlier files that are removed when all that is there."""
+    remained: list[str] = field(default_factory=list[str])
+    """Why some of them could not be removed."""
+
+    def finish(self, write: Callable[[str], None]) -> None:
+        """Write the file, then its other names, and only then make room for it."""
+        write(self.path)
+        for name in self.also:
+            files.make_parents(name)
+            if not files.link(self.path, name):
+                write(name)
+        for name in self.makes_room:
+            try:
+                files.remove(name)
+            except CheckpointError as error:
+                self.remained.append(str(error))
 
 
 class Saver:
@@ -43,6 +62,11 @@ class Saver:
         self._pending: tuple[Save, Job] | None = None
 
     @property
+    def size(self) -> int:
+        """The bytes of the last copy; 0 if there was none."""
+        return 0 if self._draft is None else self._draft.size
+
+    @property
     def is_busy(self) -> bool:
         """Whether a save is still being written."""
         return self._pending is not None and not self._pending[1].done
@@ -58,18 +82,28 @@ class Saver:
         Raises whatever stands in the way, MemoryError included.
         """
         files.make_parents(save.path)
-        capture = getattr(as_host(model), "capture", None) if self.in_background else None
-        draft = None
-        if capture is not None:
-            draft = capture(save.path, weights_only=self._weights_only, reuse=self._draft)
+        draft = self.draft(model, save.path) if self.in_background else None
         if draft is None:
-            self._save_in_line(model, save.path)
+            save.finish(partial(self._write_in_line, model))
             return True
-        self._draft = draft
-        self._pending = (save, background.submit(partial(draft.write, save.path), [save.path]))
+        names = [save.path, *save.also, *save.makes_room]
+        self._pending = (save, background.submit(partial(save.finish, draft.write), names))
         return False
 
-    def _save_in_line(self, model: Any, path: str) -> None:
+    def draft(self, model: Any, path: str) -> Draft | None:
+        """A copy of what would be saved now, in the memory of the last one; None if there is none.
+
+        To be called only when no save is being written.
+        """
+        capture = getattr(as_host(model), "capture", None)
+        if capture is None:
+            return None
+        draft = capture(path, weights_only=self._weights_only, reuse=self._draft)
+        if draft is not None:
+            self._draft = draft
+        return draft
+
+    def _write_in_line(self, model: Any, path: str) -> None:
         background.wait_for(path)
         host = as_host(model)
         # The kind that was given, because an overridden `save` may count on it.
@@ -86,13 +120,7 @@ class Saver:
         finally:
             # Also if Ctrl-C ends the waiting: nobody waits a second time.
             self._pending = None
-        if job.abandoned:
-            return None
-        return save, _as_exception(job.error)
-
-    def close(self) -> None:
-        """Let go of the memory."""
-        self._draft = None
+        return None if job.abandoned else (save, _as_exception(job.error))
 
 
 def _as_exception(error: BaseException | None) -> Exception | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from string import Formatter
+from types import MappingProxyType
 from typing import Any
 
 from backbeat.callbacks._values import number
@@ -12,7 +15,24 @@ from backbeat.registry import nearest
 
 __all__ = ["Template"]
 
-_FORMATTER = Formatter()
+# What a file system takes for one name; the temporary file beside it has a longer one.
+_LONGEST_NAME = 200
+
+
+_NO_COUNTS: Mapping[str, int] = MappingProxyType({})
+
+
+class _NameFormatter(Formatter):
+    """Fills in values so that none of them leads out of the directory."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        text = str(super().format_field(value, format_spec))
+        for dangerous in ("/", "\\", "\0", ".."):
+            text = text.replace(dangerous, "_" * len(dangerous))
+        return text
+
+
+_FORMATTER = _NameFormatter()
 
 
 class Template:
@@ -29,16 +49,22 @@ class Template:
         self.text = text
         self.names = _names_in(text)
 
-    def fill(self, epoch: int, logs: Mapping[str, Any]) -> str:
+    def fill(
+        self, epoch: int, logs: Mapping[str, Any], counts: Mapping[str, int] = _NO_COUNTS
+    ) -> str:
         """The text for `epoch`, which counts from 0 and is filled in counted from 1.
+
+        `counts` are filled in as they are, and come before logged values of the same name.
 
         Raises ArgumentError if a value is missing or does not fit its format.
         """
-        self._check_names({*logs, "epoch"})
-        values = {name: _plain(logs[name]) for name in self.names if name != "epoch"}
-        values["epoch"] = epoch + 1
+        counts = {**counts, "epoch": epoch + 1}
+        self._check_names({*logs, *counts})
+        values = {
+            name: counts[name] if name in counts else _plain(logs[name]) for name in self.names
+        }
         try:
-            return _FORMATTER.vformat(self.text, (), values)
+            return _shortened(_FORMATTER.vformat(self.text, (), values), self.text)
         except (ValueError, TypeError) as error:
             raise ArgumentError(
                 f"{self.text!r} cannot be filled in with {_told(values)}: {error}."
@@ -83,6 +109,23 @@ def _names_in(text: str) -> tuple[str, ...]:
             )
         names[name] = None
     return tuple(names)
+
+
+def _shortened(path: str, template: str) -> str:
+    """`path`, with names that became too long by what was filled in replaced by a digest."""
+    given = template.split("/")
+    return "/".join(
+        _short(name) if name not in given and len(name.encode()) > _LONGEST_NAME else name
+        for name in path.split("/")
+    )
+
+
+def _short(name: str) -> str:
+    """The beginning of `name`, its digest, and what chooses the format."""
+    suffix = next((each for each in (".weights.h5",) if name.endswith(each)), Path(name).suffix)
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    beginning = name.encode()[: _LONGEST_NAME - 40].decode(errors="ignore")
+    return f"{beginning}-{digest}{suffix if len(suffix) < 20 else ''}"
 
 
 def _plain(value: Any) -> Any:

@@ -1,33 +1,29 @@
-"""ModelCheckpoint: saves the model after each epoch, or each better one."""
+"""ModelCheckpoint: saves the model after each epoch, each better one, or as often as you like."""
 
 from __future__ import annotations
 
 import math
 import os
-import warnings
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
-import numpy as np
-
-from backbeat import files
 from backbeat.callbacks._arguments import check_choice, check_number, check_whole, path_text
-from backbeat.callbacks._improvement import is_better, worst
-from backbeat.callbacks._monitor import Monitor, checked_mode, guess_direction
-from backbeat.callbacks._saver import Save, Saver
+from backbeat.callbacks._checked import Checked
+from backbeat.callbacks._improvement import is_better
+from backbeat.callbacks._monitor import Monitor, checked_mode
+from backbeat.callbacks._saver import Save
 from backbeat.callbacks._template import Template
-from backbeat.errors import BackbeatWarning, CheckpointError
-from backbeat.hooks.callback import Callback, Role, RunsOn
-from backbeat.hooks.host import Direction
-from backbeat.hooks.plan import Plan
+from backbeat.callbacks._triggers import Triggers
+from backbeat.errors import ArgumentError
 
 __all__ = ["ModelCheckpoint"]
 
+StrPath = str | os.PathLike[str]
 
-class ModelCheckpoint(Callback):
-    """Saves the model at the end of epochs.
+
+class ModelCheckpoint(Checked):
+    """Saves the model at the end of epochs, or as often as `every` says.
 
     `filepath` may hold `{epoch}`, counted from 1, and the name of any logged value, as in
     `weights.{epoch:02d}-{val_loss:.2f}.hdf5`. Missing directories are created. It is saved every
@@ -35,6 +31,16 @@ class ModelCheckpoint(Callback):
     than at every save of this run, and than `initial_value_threshold` if there is one.
     `mode="auto"` asks the metric for its direction, then its name. `save_weights_only` calls
     `model.save_weights`, otherwise `model.save` is called.
+
+    `every` takes the place of `period`: `"epoch"`, a number of steps, `"3 epochs"`,
+    `"5000 samples"`, `"10 min"`, or a list of these. In the middle of an epoch `filepath` may hold
+    `{batch}` and `{step}` (of the run), both counted from 1, and the means so far. What has to be
+    judged by `monitor` waits for the end of the epoch, where its value is known.
+
+    `keep_last` and `keep_best` say how many files stay; what this run wrote beyond that is removed
+    once the new file is safe, and nothing else ever is. `best_path` and `last_path` are fixed names
+    under which the best and the latest save are found too. `save_on_exception` names a file for
+    the state in which an error, or Ctrl-C, ended the training.
 
     With `background=True` training goes on as soon as the weights are copied: a thread writes them,
     and training ends only when all is written. If a save is due while one is still being written
@@ -44,26 +50,20 @@ class ModelCheckpoint(Callback):
 
     A save that fails leaves the file from before and is a warning; it is tried again at the next
     epoch that is due and at the end of training. If that fails too CheckpointError is raised, with
-    the model still in memory. A directory that cannot be written, and a name in `filepath` that
-    is never logged, are errors before training begins. A monitor that never comes is a warning,
-    with `strict=True` a MonitorError.
+    the model still in memory. Before training one save is rehearsed, under another name;
+    `rehearsal` holds its size and time. A directory that cannot be written, and a name in
+    `filepath` that is never logged, are errors then. A monitor that never comes is a warning, with
+    `strict=True` a MonitorError.
 
-    Raises ArgumentError if `filepath` is no template or `period` less than 1.
+    Raises ArgumentError if `filepath` is no template, `period` less than 1, or arguments contradict
+    each other.
 
     `best` is the value of the best save of the present run.
     """
 
-    role: ClassVar[Role | None] = "keeper"
-    runs_on: ClassVar[RunsOn] = "main"
-
-    announce: Callable[[Path], None] | None = None
-    """Told of every complete save; the Loop lets all the other callbacks know by it."""
-    listen_anew: Callable[[str], None] | None = None
-    """Called when it begins or ceases to answer a moment; the Loop sees to it that it is rung."""
-
     def __init__(
         self,
-        filepath: str | os.PathLike[str],
+        filepath: StrPath,
         monitor: str = "val_loss",
         verbose: int = 0,
         save_best_only: bool = False,
@@ -75,6 +75,12 @@ class ModelCheckpoint(Callback):
         initial_value_threshold: float | None = None,
         background: bool = True,
         when_busy: Literal["wait", "skip"] = "wait",
+        every: str | int | Sequence[str | int] | None = None,
+        keep_last: int | None = None,
+        keep_best: int | None = None,
+        best_path: StrPath | None = None,
+        last_path: StrPath | None = None,
+        save_on_exception: StrPath | None = None,
     ) -> None:
         self._template = Template(path_text(self, "filepath", filepath))
         self._watch = Monitor(
@@ -85,8 +91,17 @@ class ModelCheckpoint(Callback):
         )
         check_number(self, "verbose", verbose)
         check_whole(self, "period", period, at_least=1)
+        check_choice(self, "when_busy", when_busy, ("wait", "skip"))
         if initial_value_threshold is not None:
             check_number(self, "initial_value_threshold", initial_value_threshold)
+        for name, number in (("keep_last", keep_last), ("keep_best", keep_best)):
+            if number is not None:
+                check_whole(self, name, number, at_least=1)
+        if every is not None and period != 1:
+            raise ArgumentError(
+                f"ModelCheckpoint: every={every!r} takes the place of period={period}; pass one of "
+                "them."
+            )
         self.filepath = filepath
         self.monitor = monitor
         self.verbose = verbose
@@ -97,61 +112,68 @@ class ModelCheckpoint(Callback):
         self.strict = strict
         self.initial_value_threshold = initial_value_threshold
         self.background = background
-        check_choice(self, "when_busy", when_busy, ("wait", "skip"))
         self.when_busy = when_busy
+        self.every = every
+        self.keep_last = keep_last
+        self.keep_best = keep_best
+        self.best_path = self._fixed("best_path", best_path)
+        self.last_path = self._fixed("last_path", last_path)
+        self.save_on_exception = self._fixed("save_on_exception", save_on_exception)
+        self._triggers = Triggers("ModelCheckpoint", every or f"{period} epochs")
+        counts = {"batch", "step"} & set(self._template.names)
+        self._hears_batches = self._triggers.hear_batches or bool(counts)
         self._reset()
 
+    def _fixed(self, name: str, path: StrPath | None) -> str | None:
+        """The text of a fixed name, which must be of the same format as `filepath`."""
+        if path is None:
+            return None
+        text = path_text(self, name, path)
+        if _suffix(text) != _suffix(self._template.text):
+            raise ArgumentError(
+                f"ModelCheckpoint: {name}={text!r} holds the same as {self._template.text!r}, so "
+                "its suffix must be the same."
+            )
+        return text
+
     def _reset(self) -> None:
-        self.skipped = 0
-        # Used bare, without a run that closes it, everything is done in line.
-        self._saver = self._new_saver(in_background=False)
-        self._is_resolved = not self.save_best_only
-        self._set_direction(guess_direction(self.monitor) if self.mode == "auto" else self.mode)
+        self._begin_keeping()
+        self._begin_judging()
         self._first_epoch: int | None = None
-        self._last: tuple[int, dict[str, Any]] | None = None
-        self._owes = False
-        self._failure: Exception | None = None
-
-    def _new_saver(self, *, in_background: bool) -> Saver:
-        return Saver(
-            in_background=in_background,
-            weights_only=self.save_weights_only,
-            as_text=isinstance(self.filepath, str),
-        )
-
-    def _set_direction(self, direction: Any) -> None:
-        self._direction: Direction = direction
-        self.monitor_op = np.less if direction == "min" else np.greater
-        threshold = self.initial_value_threshold
-        self.best = worst(direction) if threshold is None else float(threshold)
-
-    def _resolve_direction(self) -> None:
-        """Now that the model is known, ask it which way is better."""
-        if not self._is_resolved:
-            self._is_resolved = True
-            self._set_direction(self._watch.direction(self.model, self.mode))
+        self._epoch = 0
+        self._step = 0
+        self._batch: int | None = None
+        self._is_due = False
+        self._triggers.begin()
 
     # The run
-
-    def _check_plan(self, plan: Plan) -> None:
-        if plan.complete:
-            self._template.check(plan.epoch_names)
-        if self.save_best_only:
-            self._watch.check(plan)
-        example = self._template.example() or "."
-        files.probe(example)
-        # Not every host knows file formats; one that does refuses a wrong suffix now.
-        check_path = getattr(self.model, "check_path", None)
-        if check_path is not None:
-            check_path(example, weights_only=self.save_weights_only)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Forget the run before, its best value included."""
         self._watch.begin()
         self._reset()
-        self._saver = self._new_saver(in_background=self.background)
+        self._use_background()
         self._first_epoch = self.params.get("initial_epoch")
         self._resolve_direction()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note which epoch it is."""
+        self._epoch, self._batch = epoch, None
+
+    def _after_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Save, if so many batches, samples or minutes have gone by."""
+        self._take_up()
+        if not self._hears_batches:
+            return
+        logs = {} if logs is None else logs
+        self._step += 1
+        self._batch = batch
+        if not self._triggers.batch_ended(int(logs.get("size", 1))):
+            return
+        if self._waits_for_value:
+            self._is_due = True
+        else:
+            self._save(self._epoch, _means(logs, self._template.names), "saving model to")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save, if this epoch is due and good enough."""
@@ -160,166 +182,84 @@ class ModelCheckpoint(Callback):
         if self._first_epoch is None:
             self._first_epoch = epoch
         self._last = (epoch, dict(logs))
-        if (epoch - self._first_epoch + 1) % self.period == 0:
+        if self._triggers.epoch_ended(epoch, self._first_epoch) or self._is_due:
+            self._is_due = False
             self._consider(epoch, logs)
-        self._attend(self._saver.is_pending)
-
-    def _consider(self, epoch: int, logs: dict[str, Any]) -> None:
-        """Save, if this epoch is good enough."""
-        if not self.save_best_only:
-            self._save(epoch, logs, "saving model to")
-            return
-        current = self._watch.find(logs)
-        if current is None:
-            return
-        self._resolve_direction()
-        if is_better(current, self.best, self._direction):
-            news = (
-                f"{self.monitor} improved from {self.best:0.5f} to {current:0.5f}, saving model to"
-            )
-            self._save(epoch, logs, news, current)
-        else:
-            self._tell(epoch, f"{self.monitor} did not improve from {self.best:0.5f}")
+        self._attend()
 
     def _save(
-        self, epoch: int, logs: dict[str, Any], news: str, value: float | None = None
+        self, epoch: int, logs: Mapping[str, Any], news: str, value: float | None = None
     ) -> None:
         """Save the model and say so, or warn that it could not be done."""
         if not self._may_start():
             return
-        save = Save(self._template.text, value, self.best)
+        is_best = value is not None and is_better(value, self.best, self._direction)
         try:
-            save = replace(save, path=self._template.fill(epoch, logs))
-            self._tell(epoch, f"{news} {save.path}")
-            if value is not None:
-                self.best = value
-            is_over = self._saver.start(self.model, save)
-        except Exception as error:
-            self._fail(save, error)
+            path = self._template.fill(epoch, logs, self._counts())
+        except ArgumentError as error:
+            self._fail(Save(self._template.text), error)
             return
-        if is_over:
-            self._succeed(save)
+        self._tell(epoch, f"{news} {path}")
+        before = (self.best, self._retention.state())
+        if value is not None and is_best:
+            self.best = value
+        makes_room = tuple(self._retention.add(path, value))
+        self._start(Save(path, before, self._other_names(is_best), makes_room))
+        self._check_room(path, self._saver.size)
 
-    def _may_start(self) -> bool:
-        """Whether there is nothing in the way of a save, after waiting for it if that is wanted."""
-        self._owes = self._saver.is_busy and self.when_busy == "skip"
-        if not self._owes:
-            self._take_up(wait=True)
-            return True
-        self.skipped += 1
-        if self.skipped == 1:
-            warnings.warn(
-                f"ModelCheckpoint left out a save to {self._template.text}: the one before is "
-                "still being written. Further ones are only counted, in its attribute skipped; "
-                "pass when_busy='wait' to wait instead.",
-                BackbeatWarning,
-                stacklevel=2,
-            )
-        return False
-
-    # What became of it
-
-    def _take_up(self, *, wait: bool = False) -> None:
-        """Learn how the save in the background ended, if it has or if that is to be waited for."""
-        ended = self._saver.outcome(wait=wait)
-        if ended is None:
-            return
-        save, error = ended
-        if error is None:
-            self._succeed(save)
-        else:
-            self._fail(save, error)
-
-    def _succeed(self, save: Save) -> None:
-        self._failure = None
-        if self.announce is not None:
-            self.announce(Path(save.path))
-
-    def _fail(self, save: Save, error: Exception) -> None:
-        self._failure = error
-        if save.best_before is not None:
-            self.best = save.best_before
-        warnings.warn(
-            f"ModelCheckpoint could not save {save.path}: {_sentence(error)} What was saved "
-            "before is as it was. It is tried again at the next save and when training ends.",
-            BackbeatWarning,
-            stacklevel=2,
-        )
-
-    def _attend(self, is_pending: bool) -> None:
-        """Hear the end of batches only as long as there is something to learn from it."""
-        hears = "on_train_batch_end" in vars(self)
-        if hears == is_pending or self.listen_anew is None:
-            return
-        if is_pending:
-            self.on_train_batch_end = self._after_batch
-        else:
-            del self.on_train_batch_end
-        self.listen_anew("on_train_batch_end")
-
-    def _after_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        del batch, logs
-        self._take_up()
-
-    def _tell(self, epoch: int, text: str) -> None:
-        if self.verbose > 0:
-            print(f"\nEpoch {epoch + 1:05d}: {text}")
+    def _counts(self) -> dict[str, int]:
+        """What a name may hold besides logged values."""
+        batch = {} if self._batch is None else {"batch": self._batch + 1}
+        return batch | {"step": self._step} if self._hears_batches else {}
 
     # The end
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Wait until all is written; try again what failed last, and raise if it fails for good."""
-        self._take_up(wait=True)
-        if self._last is not None and (self._owes or self._failure is not None):
-            self._consider(*self._last)
-            self._take_up(wait=True)
-        self._raise_failure()
-
     def on_exception(self, error: BaseException) -> None:
-        """Wait until all is written."""
-        self._take_up(wait=True)
-
-    def close(self) -> None:
-        """Wait until all is written, and let go of the memory."""
-        try:
+        """Wait until all is written; save what there is if `save_on_exception` names a file."""
+        super().on_exception(error)
+        if self.save_on_exception is not None:
+            self._start(Save(self.save_on_exception))
             self._take_up(wait=True)
-        finally:
-            self._saver = self._new_saver(in_background=False)
-            self._attend(False)
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise CheckpointError(
-                f"ModelCheckpoint could not save {self._template.text}: "
-                f"{_sentence(self._failure)} The model is still in memory: save it elsewhere with "
-                "model.save(path)."
-            ) from self._failure
 
     # State
 
     def state_dict(self) -> dict[str, Any]:
-        """The value of the best save; waits until that is written, so that it is true."""
+        """The best value, the files that are kept, and how far the counts are.
+
+        Waits until what is being saved is on the disk, so that it is true.
+        """
         self._take_up(wait=True)
-        return {"best": self.best if math.isfinite(self.best) else None}
+        return {
+            "best": self.best if math.isfinite(self.best) else None,
+            "files": self._retention.state(),
+            "step": self._step,
+            "intervals": self._triggers.state(),
+            "is_due": self._is_due,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from the best save of an earlier run."""
         self._resolve_direction()
         if state["best"] is not None:
             self.best = state["best"]
-
-    def __getstate__(self) -> dict[str, Any]:
-        # The hooks of the run belong to the run.
-        left_out = ("listen_anew", "on_train_batch_end", "_failure", "_saver")
-        state = super().__getstate__()
-        return {name: value for name, value in state.items() if name not in left_out}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._failure = None
-        self._saver = self._new_saver(in_background=False)
+        self._retention.load_state(state.get("files", ()))
+        self._step = state.get("step", 0)
+        self._triggers.load_state(state.get("intervals", ()))
+        self._is_due = state.get("is_due", False)
 
 
-def _sentence(error: Exception) -> str:
-    text = str(error) or type(error).__name__
-    return text if text.endswith(".") else f"{text}."
+def _suffix(path: str) -> str:
+    """What decides the format."""
+    return ".weights.h5" if path.endswith(".weights.h5") else Path(path).suffix
+
+
+def _means(logs: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The values of an epoch so far, as far as a file name needs them."""
+    return {name: _mean(logs, name) for name in names if name in logs}
+
+
+def _mean(logs: Any, name: str) -> Any:
+    try:
+        return logs.mean(name)
+    except (AttributeError, KeyError):  # a plain dict, or what has no mean
+        return logs[name]

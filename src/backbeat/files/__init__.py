@@ -13,6 +13,7 @@ from backbeat.files.directories import (
 from backbeat.files.disk import Disk, PathLike
 from backbeat.files.inside import open_inside, read_inside
 from backbeat.files.locks import DirectoryLock, lock_directory
+from backbeat.files.names import link, remove
 from backbeat.files.places import make_parents, probe
 from backbeat.files.rows import Rows, open_rows
 from backbeat.files.whole import whole
@@ -23,12 +24,14 @@ __all__ = [
     "PathLike",
     "Rows",
     "free_bytes",
+    "link",
     "lock_directory",
     "make_parents",
     "open_inside",
     "open_rows",
     "probe",
     "read_inside",
+    "remove",
     "remove_tree",
     "rename_directory",
     "sweep",

@@ -49,6 +49,10 @@ class Disk:
         """Give `source`, a file or a directory, the name `target`, in one step."""
         source.replace(target)
 
+    def link(self, source: Path, name: Path) -> None:
+        """Give the file `source` another name as well, which is not there yet."""
+        os.link(source, name)
+
     def unlink(self, path: Path) -> None:
         """Remove a file."""
         path.unlink()
