@@ -102,3 +102,18 @@ def test_wide_rows_are_gathered_batch_by_batch():
     batches = one_pass(column, batch_size=2)
 
     assert [batch.untyped_storage().nbytes() for batch in batches] == [800_000] * 4
+
+
+def test_inputs_in_order_are_lent_to_a_model_that_only_reads_them():
+    """They are views then; labels, shuffled inputs and inputs that must be cast are not."""
+    array = np.arange(12.0, dtype="float32").reshape(6, 2)
+    place = Place(lends=True)
+    batches = {
+        "inputs": next(Column(array, place, "input").cut(None, 4)),
+        "labels": next(Column(array, place, "label").cut(None, 4)),
+        "shuffled": next(Column(array, place, "input").cut(torch.arange(6), 4)),
+        "cast": next(Column(array.astype("float64"), place, "input").cut(None, 4)),
+    }
+
+    shared = [name for name, each in batches.items() if np.shares_memory(each.numpy(), array)]
+    assert shared == ["inputs"]

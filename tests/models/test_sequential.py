@@ -331,3 +331,35 @@ def test_summary_of_a_built_and_an_unbuilt_model(capsys):
     assert lines[0].splitlines()[-1] == (
         "Not built yet: the weights are made when the input shape is known."
     )
+
+
+def hooked():
+    layer = Dense(3, input_dim=4)
+    layer.register_forward_pre_hook(lambda *_: None)
+    return layer
+
+
+class Own(Sequential):
+    """May do anything in its forward."""
+
+
+@pytest.mark.parametrize(
+    ("make", "lent"),
+    [
+        (lambda: Sequential([Dense(3, input_dim=4)]), True),
+        (lambda: Sequential([Flatten(input_shape=(4,)), nn.Flatten(), nn.Linear(4, 3)]), True),
+        (lambda: Sequential([nn.ReLU(inplace=True), Dense(3)]), False),
+        (lambda: Sequential([Flatten(input_shape=(4,)), nn.ReLU(inplace=True)]), False),
+        (lambda: Sequential([hooked()]), False),
+        (lambda: Own([Dense(3, input_dim=4)]), False),
+    ],
+    ids=["dense", "flat", "in place", "flat, in place", "hooked", "subclass"],
+)
+def test_data_are_only_lent_to_layers_that_cannot_write_into_them(make, lent):
+    """Whatever the model does, the user's arrays stay as they are."""
+    model, x = make(), np.linspace(-1, 1, 24, dtype="float32").reshape(6, 4)
+    before = x.copy()
+    model.predict(x, batch_size=4)
+
+    assert model._settle_place().lends is lent
+    np.testing.assert_array_equal(x, before)

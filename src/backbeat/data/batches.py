@@ -19,7 +19,8 @@ class Batch(NamedTuple):
 
     Each part is a tensor or a tree (lists, tuples, dicts) of tensors whose first axis counts the
     samples. `y` and `weight` are None where the data have none. A batch owns its memory: it may
-    be kept or changed without touching the user's arrays or another batch's values.
+    be kept or changed without touching the user's arrays or another batch's values. Only an `x`
+    in order, for a model that is known not to write into it, may be a view of the user's array.
     """
 
     x: Any

@@ -31,6 +31,9 @@ class Place:
     is None). Integer labels are always
     kept, because the losses know what they need; complex values are left alone.
 
+    `lends` says that the model only reads its inputs: then those that need no change are views of
+    the user's arrays. Otherwise every batch is a copy.
+
     >>> Place(integers="cast").dtype_of(torch.uint8, "input")
     torch.float32
     """
@@ -38,6 +41,7 @@ class Place:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     floating: torch.dtype | None = torch.float32
     integers: Literal["keep", "cast"] = "keep"
+    lends: bool = False
 
     def dtype_of(self, dtype: torch.dtype, role: Role) -> torch.dtype:
         """The dtype in which values of `dtype` arrive when they play `role`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -174,7 +175,11 @@ class Fitting(Hosting):
     def _settle_place(self) -> Place:
         if self._compiled is None:
             self._device = device_of(self)
-        return place_of(self, self._device)
+        return replace(place_of(self, self._device), lends=self._only_reads_inputs())
+
+    def _only_reads_inputs(self) -> bool:
+        """Whether it is known that nothing in the model writes into its inputs."""
+        return False
 
     @property
     def built(self) -> bool:

@@ -10,7 +10,7 @@ from torch import nn
 
 from backbeat.errors import ArgumentTypeError, StateError
 from backbeat.hooks import GraphLayer
-from backbeat.layers import Embedding, InputLayer
+from backbeat.layers import Conv1D, Conv2D, Dense, Embedding, Flatten, InputLayer, Reshape
 from backbeat.layers.naming import snake_case, unique_name
 from backbeat.layers.symbol import Symbol
 from backbeat.models.config import KNOWN_MODELS, sequential_config
@@ -18,6 +18,12 @@ from backbeat.models.model import Model
 from backbeat.models.wiring import chain
 
 __all__ = ["Sequential"]
+
+
+_RESHAPING = frozenset({Flatten, Reshape, nn.Flatten})
+_WRITING_ANEW = frozenset(
+    {Dense, Conv1D, Conv2D, Embedding, nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Embedding}
+)
 
 
 class Sequential(Model):
@@ -121,6 +127,15 @@ class Sequential(Model):
             inputs = layer(inputs)
         return inputs
 
+    def _only_reads_inputs(self) -> bool:
+        """Whether the first layer that does more than reshape puts its outputs into new memory."""
+        if type(self) is not Sequential or _is_hooked(self):
+            return False
+        for layer in self._sequence:
+            if _is_hooked(layer) or type(layer) not in _RESHAPING:
+                return not _is_hooked(layer) and type(layer) in _WRITING_ANEW
+        return False
+
     def named_layers(self) -> list[tuple[str, nn.Module]]:
         """The layers with their names, in order."""
         return list(zip(self._names, self._sequence, strict=True))
@@ -150,6 +165,11 @@ def _zeros_for(layer: nn.Module) -> torch.Tensor | None:
     if shape is None or None in shape[1:]:
         return None
     return _zeros(shape[1:], layer)
+
+
+def _is_hooked(layer: Any) -> bool:
+    """Whether somebody else may get hold of what goes into `layer`."""
+    return bool(layer._forward_pre_hooks or layer._forward_hooks)
 
 
 def _innermost(layer: nn.Module) -> nn.Module:

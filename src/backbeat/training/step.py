@@ -176,7 +176,10 @@ class Step:
 
     def predict(self, x: Any) -> Any:
         """The outputs for a batch, detached."""
-        return map_leaves(_detached, self.forward(x))
+        outputs = self.forward(x)
+        if type(outputs) is torch.Tensor:
+            return outputs.detach()
+        return map_leaves(_detached, outputs)
 
     def _compiled(self) -> tuple[Objective, Optimizer]:
         assert self._objective is not None
