@@ -18,7 +18,12 @@ from _results import folder
 from report import PRINTED, QUESTIONS
 
 # What they are told when it has to be quick, as far as they know it.
-QUICKLY = {"loop": ["--processes", "1", "--rounds", "1"], "dispatch": ["--rounds", "2"]}
+QUICKLY = {
+    "loop": ["--processes", "1", "--rounds", "1"],
+    "dispatch": ["--rounds", "2"],
+    "whereabouts": [],
+    "kernels": [],
+}
 
 
 def ask(question: str, options: list[str]) -> bool:
