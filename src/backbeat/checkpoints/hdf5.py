@@ -63,16 +63,17 @@ def write_model(
     write_tree(path, tree)
 
 
-def read_weights(path: PathLike) -> SavedWeights:
+def read_weights(path: PathLike, *, expected_bytes: int | None = None) -> SavedWeights:
     """Read an HDF5 file of backbeat, Keras 2 or Keras 3; the layout is found by looking.
 
     Whole-model files are accepted too. A file with digests is verified; one without, which is one
-    that Keras wrote, is not.
+    that Keras wrote, is not. Where the model's weights take `expected_bytes`, a file that claims
+    far more is refused before memory is taken for it.
 
     Raises CheckpointError if there is no such file, CheckpointCorruptError if it cannot be
     understood or differs from what was written.
     """
-    tree, verified = read_tree(path)
+    tree, verified = read_tree(path, expected_bytes)
     target = existing_file(path)
     # A layer of the older layout may be called "layers", as may anything else.
     newer = "layers" in tree.groups or ("vars" in tree.groups and not tree.attributes)

@@ -108,6 +108,8 @@ def _problem(layer: LayerWeights, source: LayerWeights) -> str:
     for (name, array), (_, given) in zip(here, there, strict=True):
         if array.shape != given.shape:
             return f"{name!r} has shape {array.shape}, in the file it has {given.shape}."
+        if given.dtype.kind == "c" and array.dtype.kind != "c":
+            return f"{name!r} is real, in the file it is complex."
     return ""
 
 

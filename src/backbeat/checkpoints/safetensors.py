@@ -3,44 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
-from typing import Any, cast
-
-from safetensors import SafetensorError
-from safetensors import deserialize as _deserialize  # pyright: ignore[reportUnknownVariableType] - it has no types
+from typing import Any, BinaryIO
 
 from backbeat.checkpoints import background, digests
 from backbeat.checkpoints.checkpoint import Array, RawTensor, SavedTensors
 from backbeat.checkpoints.pieces import gathered
 from backbeat.checkpoints.reading import corrupt, existing_file
-from backbeat.errors import ArgumentError, CheckpointError
+from backbeat.checkpoints.tensor_header import (
+    CODES,
+    LARGEST_HEADER,
+    METADATA,
+    Place,
+    read_header,
+)
+from backbeat.errors import ArgumentError, BackbeatError, CheckpointError
 from backbeat.files import PathLike, make_parents, whole
 
 __all__ = ["file_parts", "parse", "read_tensors", "write_tensors"]
 
 _DIGESTS = "backbeat.sha256"
-_METADATA = "__metadata__"
-
-_CODES = {
-    "float64": "F64",
-    "float32": "F32",
-    "float16": "F16",
-    "bfloat16": "BF16",
-    "float8_e4m3fn": "F8_E4M3",
-    "float8_e5m2": "F8_E5M2",
-    "complex64": "C64",
-    "int64": "I64",
-    "int32": "I32",
-    "int16": "I16",
-    "int8": "I8",
-    "uint64": "U64",
-    "uint32": "U32",
-    "uint16": "U16",
-    "uint8": "U8",
-    "bool": "BOOL",
-}
-_NAMES = {code: name for name, code in _CODES.items()}
+_FORMAT = "backbeat.format"
+_VERSION = "1"
 
 
 def write_tensors(
@@ -66,7 +52,8 @@ def write_tensors(
         for name, tensor in tensors.items()
     }
     texts = metadata or {}
-    parts = file_parts(raw, {**texts, _DIGESTS: json.dumps(_digests(raw, texts))})
+    ours = {_FORMAT: _VERSION, _DIGESTS: json.dumps(_digests(raw, texts))}
+    parts = file_parts(raw, {**texts, **ours})
     background.wait_for(path)
     make_parents(path)
     with whole(path) as file:
@@ -96,7 +83,7 @@ def _width(tensor: RawTensor) -> int:
 
 def _header(tensors: Mapping[str, RawTensor], metadata: Mapping[str, str]) -> bytes:
     """The JSON at the start of the file, filled up to a multiple of 8 bytes."""
-    header: dict[str, Any] = {_METADATA: {"format": "pt", **metadata}}
+    header: dict[str, Any] = {METADATA: {"format": "pt", **metadata}}
     begin = 0
     for name, tensor in tensors.items():
         end = begin + len(tensor.data)
@@ -107,17 +94,22 @@ def _header(tensors: Mapping[str, RawTensor], metadata: Mapping[str, str]) -> by
         }
         begin = end
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    if len(text) > LARGEST_HEADER - 8:
+        raise ArgumentError(
+            f"{len(tensors)} tensors and the texts about them need a header of {len(text)} bytes; "
+            f"safetensors allows {LARGEST_HEADER}. Spread them over several files."
+        )
     return text + b" " * (-len(text) % 8)
 
 
 def _code(name: str, tensor: RawTensor) -> str:
     """The format's name of a tensor's type."""
-    if tensor.dtype not in _CODES:
+    if tensor.dtype not in CODES:
         raise ArgumentError(
             f"{name!r} is {tensor.dtype}, which safetensors cannot hold; it can hold "
-            f"{', '.join(_CODES)}."
+            f"{', '.join(CODES)}."
         )
-    return _CODES[tensor.dtype]
+    return CODES[tensor.dtype]
 
 
 def _digests(tensors: Mapping[str, RawTensor], metadata: Mapping[str, str]) -> dict[str, str]:
@@ -126,15 +118,23 @@ def _digests(tensors: Mapping[str, RawTensor], metadata: Mapping[str, str]) -> d
     return found | {f"@{name}": digests.of_text(text) for name, text in metadata.items()}
 
 
-def read_tensors(path: PathLike) -> SavedTensors:
+Check = Callable[[Mapping[str, Place]], None]
+
+
+def read_tensors(path: PathLike, *, check: Check | None = None) -> SavedTensors:
     """Read a `.safetensors` file; one that backbeat wrote is verified, any other is not.
+
+    `check` is told what the file says that it holds, before memory is taken for it, and may raise.
 
     Raises CheckpointError if there is no such file, CheckpointCorruptError if it cannot be
     understood or differs from what was written.
     """
     target = existing_file(path)
     try:
-        tensors, metadata = parse(target.read_bytes())
+        with target.open("rb") as file:
+            tensors, metadata = _read(file, target.stat().st_size, check)
+    except BackbeatError:
+        raise
     except OSError as error:
         raise CheckpointError(f"{target} cannot be read: {error.strerror}.") from error
     except ValueError as error:
@@ -147,42 +147,40 @@ def parse(data: bytes) -> tuple[dict[str, RawTensor], dict[str, str]]:
 
     Raises ValueError if they make no such file.
     """
-    try:
-        found = dict(cast(Any, _deserialize)(data))
-        metadata = _metadata(data)
-        return {str(name): _tensor(part) for name, part in found.items()}, metadata
-    except (SafetensorError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(str(error)) from error
+    return _read(BytesIO(data), len(data), None)
 
 
-def _tensor(part: Any) -> RawTensor:
-    """A tensor as the package hands it over."""
-    if part["dtype"] not in _NAMES:
-        raise ValueError(f"it has values of the unknown type {part['dtype']}")
-    return RawTensor(_NAMES[part["dtype"]], tuple(part["shape"]), part["data"])
-
-
-def _metadata(data: bytes) -> dict[str, str]:
-    """The texts in the header, which the package checks and then keeps to itself."""
-    size = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + size], object_pairs_hook=_without_twins)
-    texts = cast(dict[Any, Any], header.get(_METADATA) or {})
-    return {str(name): str(text) for name, text in texts.items()}
-
-
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; two equal names in one could mean either."""
-    unique = dict(pairs)
-    if len(unique) < len(pairs):
-        raise ValueError("a name is there twice")
-    return unique
+def _read(
+    file: BinaryIO, size: int, check: Check | None
+) -> tuple[dict[str, RawTensor], dict[str, str]]:
+    """The tensors and texts in an open file of `size` bytes."""
+    header = read_header(file, size)
+    if check is not None:
+        check(header.tensors)
+    # Every byte once: the tensors are views of it.
+    data = memoryview(bytearray(header.data_bytes))
+    if file.readinto(data) < len(data):  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - every binary file has it
+        raise ValueError("it became shorter while it was read")
+    tensors = {
+        name: RawTensor(place.dtype, place.shape, data[place.begin : place.end])
+        for name, place in header.tensors.items()
+    }
+    return tensors, header.metadata
 
 
 def _verified(path: Path, tensors: dict[str, RawTensor], metadata: dict[str, str]) -> SavedTensors:
     """The contents, after checking them against the digests if there are any."""
-    text = metadata.pop(_DIGESTS, None)
-    if text is None:
+    text, version = metadata.pop(_DIGESTS, None), metadata.pop(_FORMAT, None)
+    if text is None and version is None:
         return SavedTensors(path, tensors, metadata)
+    if text is None or version is None:
+        # Each says that the other was written too: one of them was damaged.
+        raise corrupt(path, "safetensors", "its digests, or their version, are missing")
+    if version != _VERSION:
+        raise CheckpointError(
+            f"{path} has format {version[:20]!r}, this backbeat reads {_VERSION!r}: it was written "
+            "by a later version. Update backbeat."
+        )
     metadata.pop("format", None)
     try:
         promised = {str(name): str(digest) for name, digest in json.loads(text).items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ __all__ = ["Tree", "read_tree", "write_tree"]
 
 _DIGESTS = "backbeat_sha256"
 _DEEPEST = 64
+_FILTERS = (1, 2, 3)
+"""HDF5's own: gzip, shuffle, checksum."""
 
 
 @dataclass
@@ -139,11 +142,11 @@ def _encoded(name: str, text: str | list[str]) -> Any:
     return np.bytes_(data) if fits else data
 
 
-def read_tree(path: PathLike) -> tuple[Tree, bool]:
+def read_tree(path: PathLike, expected_bytes: int | None = None) -> tuple[Tree, bool]:
     """Read an HDF5 file into memory; also whether its digests were there, and so were checked.
 
     Links out of the file or through it are refused, and no more memory is used than a file of
-    that size can need.
+    that size can need, or one of a model that has `expected_bytes`.
 
     Raises CheckpointError if there is no such file, CheckpointCorruptError if it is no HDF5 file,
     is cut short, or differs from what was written.
@@ -151,7 +154,7 @@ def read_tree(path: PathLike) -> tuple[Tree, bool]:
     target = existing_file(path)
     try:
         with target.open("rb") as source, _h5py().File(source, "r") as file:
-            tree = _Reader(target).read(file)
+            tree = _Reader(target, expected_bytes).read(file)
     except (CheckpointError, MemoryError):
         raise
     except Exception as error:  # h5py raises errors of many kinds over a damaged file
@@ -172,42 +175,64 @@ def _verify(path: Path, tree: Tree) -> bool:
 class _Reader:
     """Reads groups, counting how much memory the arrays take."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, expected_bytes: int | None) -> None:
         self.path = path
-        # Weights hardly compress; sixteenfold is generous, and a bomb is a thousandfold.
-        self.room = 16 * path.stat().st_size + (64 << 20)
+        # Weights hardly compress; sixteenfold is generous, and a bomb is a thousandfold. A model's
+        # file may hold three more values for each weight, and each in twice the precision.
+        room = 16 * path.stat().st_size
+        self.room = (64 << 20) + (room if expected_bytes is None else min(room, 8 * expected_bytes))
+        self.seen: set[int] = set()
 
     def read(self, group: Any, depth: int = 0) -> Tree:
         """An HDF5 group as a Tree."""
         h5py = _h5py()
-        if depth > _DEEPEST:
-            raise ValueError(f"groups are nested deeper than {_DEEPEST}")
+        self._enter(group, depth)
         tree = Tree(self._texts(group))
-        for name in group:
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise corrupt(self.path, "a checkpoint", f"{name!r} is a link, which may not be")
-            member = group[name]
+        for key in group:
+            if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+                raise corrupt(self.path, "a checkpoint", f"{key!r} is a link, which may not be")
+            member, name = group[key], _decoded(key)
             if isinstance(member, h5py.Group):
                 tree.groups[name] = self.read(member, depth + 1)
             elif isinstance(member, h5py.Dataset) and member.dtype.kind in "fiubc":
                 tree.arrays[name] = self._array(member)
         return tree
 
+    def _enter(self, group: Any, depth: int) -> None:
+        """Refuse groups in groups without end, by whatever names they lead to each other."""
+        if depth > _DEEPEST:
+            raise ValueError(f"groups are nested deeper than {_DEEPEST}")
+        address = _h5py().h5o.get_info(group.id).addr
+        if address in self.seen:
+            raise ValueError(f"the group {group.name!r} is there under two names")
+        self.seen.add(address)
+
     def _array(self, dataset: Any) -> Array:
         """A data set's values."""
         if dataset.external or dataset.is_virtual:
             raise corrupt(self.path, "a checkpoint", f"{dataset.name!r} lies in another file")
-        self.room -= dataset.nbytes
+        self.room -= max(dataset.nbytes, self._chunk_bytes(dataset))
         if self.room < 0:
             raise corrupt(self.path, "a checkpoint", "it claims more data than a file can hold")
         values = np.asarray(dataset[()])
         return values.astype(values.dtype.newbyteorder("="), copy=False)
 
+    def _chunk_bytes(self, dataset: Any) -> int:
+        """The bytes of one chunk unpacked, which may be more than the whole data set has."""
+        stored = dataset.id.get_create_plist()
+        for number in range(stored.get_nfilters()):
+            # Any other filter is code that HDF5 would look for on this machine.
+            if stored.get_filter(number)[0] not in _FILTERS:
+                raise corrupt(self.path, "a checkpoint", f"{dataset.name!r} needs a filter")
+        return math.prod(dataset.chunks or (0,)) * dataset.dtype.itemsize
+
     @staticmethod
     def _texts(group: Any) -> dict[str, str | list[str]]:
         """The attributes that are texts; older and newer writers store them differently."""
         texts: dict[str, str | list[str]] = {}
-        for name, value in group.attrs.items():
+        for key, value in group.attrs.items():
+            # A name that is no text comes as bytes.
+            name = _decoded(key)
             if isinstance(value, np.ndarray):
                 parts = cast(Array, value)
                 if parts.ndim == 1 and (parts.dtype.kind in "SO" or not parts.size):

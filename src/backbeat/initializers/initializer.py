@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
-__all__ = ["Initializer", "Shape"]
+from backbeat.errors import ArgumentError
+
+__all__ = ["Initializer", "Shape", "at_most"]
 
 Shape: TypeAlias = Sequence[int]
+
+_left: ContextVar[int | None] = ContextVar("values left to draw", default=None)
+
+
+@contextmanager
+def at_most(values: int) -> Generator[None]:
+    """Within it initializers draw that many values together; more raise ArgumentError.
+
+    For models that a file describes: what it describes may be larger than what it holds.
+    """
+    before = _left.set(values)
+    try:
+        yield
+    finally:
+        _left.reset(before)
 
 
 class Initializer:
@@ -28,6 +48,7 @@ class Initializer:
 
     def __call__(self, shape: Shape, dtype: torch.dtype | None = None) -> Tensor:
         """A new CPU tensor of `shape`; the default `dtype` is torch's default one."""
+        _take(shape)
         wanted = dtype or torch.get_default_dtype()
         # Half precisions are drawn in float32: rounding once is closer to the distribution.
         drawn = wanted if wanted in (torch.float32, torch.float64) else torch.float32
@@ -55,3 +76,15 @@ class Initializer:
     def generator(self) -> torch.Generator | None:
         """A generator for `seed`; without one, None: torch's own."""
         return None if self.seed is None else torch.Generator().manual_seed(self.seed)
+
+
+def _take(shape: Shape) -> None:
+    """Count the values of one weight."""
+    left = _left.get()
+    if left is None:
+        return
+    if math.prod(shape) > left:
+        raise ArgumentError(
+            f"a weight of shape {tuple(shape)} is wanted, but only {left} values are left for it."
+        )
+    _left.set(left - math.prod(shape))

@@ -11,7 +11,9 @@ from typing import Any, cast
 import torch
 
 from backbeat.checkpoints import SavedWeights, format_of, read_weights
+from backbeat.checkpoints.checkpoint import NamedArray
 from backbeat.errors import ArgumentError, BackbeatWarning, CheckpointCorruptError
+from backbeat.initializers.initializer import at_most
 from backbeat.models.compile_config import compile_arguments
 from backbeat.models.model import Model
 from backbeat.models.rebuilding import model_from_config
@@ -43,12 +45,25 @@ def load_model(
     custom = dict(custom_objects or {})
     config = _parsed(saved, saved.model_config, "model_config")
     # The initial weights are replaced at once; drawing them must not change what comes after.
-    with cast(Any, torch.random).fork_rng(devices=[]):
+    # A description of more weights than the file holds is refused before they take memory.
+    values = sum(array.size for _, array in _weights(saved))
+    with cast(Any, torch.random).fork_rng(devices=[]), at_most(values):
         model = model_from_config(config, custom, saved.path)
     assign_weights(model, saved)
     if compile:
         _compile(model, saved, custom)
     return model
+
+
+def _weights(saved: SavedWeights) -> list[NamedArray]:
+    """All weights in the file; those of nested models are listed by the outer one in one layout."""
+    listed = [*saved.top_level]
+    below = list(saved.layers)
+    while below:
+        layer = below.pop()
+        listed += layer.weights
+        below += layer.layers
+    return listed
 
 
 def _parsed(saved: SavedWeights, text: str | None, part: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -42,6 +43,7 @@ def restore_optimizer(
     """
     if not saved.optimizer_weights:
         return
+    rate = _rate(saved)
     try:
         if isinstance(optimizer, TorchOptimizer):
             _load_torch_arrays(optimizer, weights, saved.optimizer_weights)
@@ -54,18 +56,20 @@ def restore_optimizer(
             stacklevel=4,
         )
         return
-    rate = _rate(saved)
     if rate is not None:
         optimizer.lr = rate
 
 
 def _rate(saved: SavedWeights) -> float | None:
     """The learning rate when the file was written; None if it has none, or a schedule."""
-    described: Any = json.loads(saved.training_config or "{}")
-    for part in ("optimizer_config", "config"):
-        described = described.get(part) or {}
-    rate: object = described.get("learning_rate", described.get("lr"))
-    return float(rate) if isinstance(rate, (int, float)) else None
+    try:
+        described: Any = json.loads(saved.training_config or "{}")
+        for part in ("optimizer_config", "config"):
+            described = described.get(part) or {}
+        rate = float(described.get("learning_rate", described.get("lr")))
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        return None
+    return rate if math.isfinite(rate) and rate >= 0 else None
 
 
 def _in_keras2_order(saved: NamedArrays) -> Any:
@@ -100,6 +104,7 @@ def _load_torch_arrays(
     optimizer: TorchOptimizer, weights: Sequence[KerasWeight], saved: NamedArrays
 ) -> None:
     kind = type(optimizer.torch).__name__
+    iterations = int(saved[0][1])
     held: dict[str, dict[str, Tensor]] = {}
     for name, array in saved[1:]:
         owner, number, key = (*name.split("/", 2), "", "")[:3]
@@ -113,7 +118,7 @@ def _load_torch_arrays(
             weight.from_keras(array) if array.ndim else to_tensor(np.array(array))
         )
     _put(optimizer, {id(weights[int(number)].tensor): state for number, state in held.items()})
-    optimizer.iterations = int(saved[0][1])
+    optimizer.iterations = iterations
 
 
 def _put(optimizer: TorchOptimizer, held: dict[int, dict[str, Tensor]]) -> None:

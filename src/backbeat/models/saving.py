@@ -31,6 +31,7 @@ from backbeat.training.weights import (
     load_weights,
     save_weights,
     size_of,
+    weight_bytes,
     weights_draft,
 )
 
@@ -128,7 +129,7 @@ class Saving(Generators):
         if format_of(filepath) != "hdf5":
             load_weights(self, filepath)
             return
-        saved = read_weights(filepath)
+        saved = read_weights(filepath, expected_bytes=weight_bytes(self))
         assign_weights(self, saved)
         if self._compiled is not None:
             self.take_optimizer(saved)

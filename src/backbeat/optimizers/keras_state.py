@@ -131,6 +131,8 @@ class KerasState:
 def _check(name: str, array: Array, wanted: tuple[int, ...]) -> None:
     if array.shape != wanted:
         raise DataError(f"{name} was saved with shape {array.shape}, but needs {wanted}.")
+    if array.dtype.kind == "c":
+        raise DataError(f"{name} was saved as complex numbers, but is real.")
 
 
 def _stored(slot: Slot, weight: StoredWeight) -> Array:

@@ -27,8 +27,11 @@ from backbeat.checkpoints import (
     write_tensors,
     write_weights,
 )
+from backbeat.checkpoints.tensor_header import Place
 from backbeat.errors import BackbeatWarning, CheckpointCorruptError
+from backbeat.files.places import resolve
 from backbeat.hooks import StopLatch
+from backbeat.layers._arguments import dtype_name
 from backbeat.layers.keras_layout import HeldWeight, KerasWeight, keras_weights, layer_weights
 from backbeat.layers.naming import snake_case
 from backbeat.layers.raw_tensors import from_raw, raw_tensor
@@ -44,6 +47,7 @@ __all__ = [
     "own_weights",
     "save_weights",
     "size_of",
+    "weight_bytes",
     "weights_draft",
     "weights_of",
 ]
@@ -158,9 +162,25 @@ def load_weights(
     left as they are, with a warning. Raises CheckpointError or CheckpointCorruptError.
     """
     if format_of(path) == "safetensors":
-        _assign_tensors(module, read_tensors(path), by_name=by_name, skip_mismatch=skip_mismatch)
+        own = _state(module)
+
+        def check(there: Held) -> None:
+            # Before the file's data are read, however many it may claim.
+            if not skip_mismatch:
+                _refuse(path, _problems(own, there, by_name=by_name))
+
+        saved = read_tensors(path, check=check)
+        if skip_mismatch:
+            _warn(path, _problems(own, saved.tensors, by_name=by_name))
+        _assign_tensors(own, saved)
     else:
-        assign_weights(module, read_weights(path), by_name=by_name, skip_mismatch=skip_mismatch)
+        saved = read_weights(path, expected_bytes=weight_bytes(module))
+        assign_weights(module, saved, by_name=by_name, skip_mismatch=skip_mismatch)
+
+
+def weight_bytes(module: nn.Module) -> int:
+    """The bytes that the weights of `module` take in memory."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in _state(module).values())
 
 
 def assign_weights(
@@ -205,33 +225,45 @@ def _contents(module: nn.Module) -> nn.Module:
     return module
 
 
-def _assign_tensors(
-    module: nn.Module, saved: SavedTensors, *, by_name: bool, skip_mismatch: bool
-) -> None:
-    own = _state(module)
-    problems = _wrong_shapes(own, saved.tensors)
-    if not by_name:
-        problems = [*_wrong_names(own, saved.tensors), *problems]
-    if problems and not skip_mismatch:
-        raise CheckpointCorruptError(
-            f"{saved.path} does not fit this model: {_listed(problems)}. Build the model as it "
-            "was when the file was written, or pass skip_mismatch=True to load what fits."
-        )
-    if problems:
-        warnings.warn(
-            f"{saved.path}: left as they are: {_listed(problems)}.", BackbeatWarning, stacklevel=4
-        )
+def _assign_tensors(own: Mapping[str, torch.Tensor], saved: SavedTensors) -> None:
     fitting = {
         name: from_raw(saved.tensors[name])
         for name, tensor in own.items()
-        if name in saved.tensors and saved.tensors[name].shape == tuple(tensor.shape)
+        if name in saved.tensors and not _misfit(tensor, saved.tensors[name])
     }
     with torch.no_grad():
         for name, tensor in fitting.items():
             own[name].copy_(tensor)
 
 
-def _wrong_names(own: Mapping[str, torch.Tensor], saved: Mapping[str, RawTensor]) -> list[str]:
+Held = Mapping[str, Place] | Mapping[str, RawTensor]
+
+
+def _problems(own: Mapping[str, torch.Tensor], saved: Held, *, by_name: bool) -> list[str]:
+    """What does not fit, as sentences."""
+    names = [] if by_name else _wrong_names(own, saved)
+    shapes = [(name, _misfit(tensor, saved[name])) for name, tensor in own.items() if name in saved]
+    return names + [f"{name!r} {misfit}" for name, misfit in shapes if misfit]
+
+
+def _refuse(path: str | PathLike[str], problems: list[str]) -> None:
+    if problems:
+        raise CheckpointCorruptError(
+            f"{resolve(path)} does not fit this model: {_listed(problems)}. Build the model as it "
+            "was when the file was written, or pass skip_mismatch=True to load what fits."
+        )
+
+
+def _warn(path: str | PathLike[str], problems: list[str]) -> None:
+    if problems:
+        warnings.warn(
+            f"{resolve(path)}: left as they are: {_listed(problems)}.",
+            BackbeatWarning,
+            stacklevel=4,
+        )
+
+
+def _wrong_names(own: Mapping[str, torch.Tensor], saved: Held) -> list[str]:
     """Names that only one side has; of tied tensors a file need not hold more than one."""
     there = {id(tensor) for name, tensor in own.items() if name in saved}
     return [
@@ -240,12 +272,13 @@ def _wrong_names(own: Mapping[str, torch.Tensor], saved: Mapping[str, RawTensor]
     ]
 
 
-def _wrong_shapes(own: Mapping[str, torch.Tensor], saved: Mapping[str, RawTensor]) -> list[str]:
-    return [
-        f"{name!r} has shape {saved[name].shape} in the file, {tuple(tensor.shape)} in the model"
-        for name, tensor in own.items()
-        if name in saved and saved[name].shape != tuple(tensor.shape)
-    ]
+def _misfit(tensor: torch.Tensor, saved: Place | RawTensor) -> str:
+    """Why a saved tensor does not fit, or nothing."""
+    if saved.shape != tuple(tensor.shape):
+        return f"has shape {saved.shape} in the file, {tuple(tensor.shape)} in the model"
+    if saved.dtype.startswith("complex") and not tensor.is_complex():
+        return f"is {saved.dtype} in the file, {dtype_name(tensor.dtype)} in the model"
+    return ""
 
 
 def _listed(problems: list[str]) -> str:
