@@ -6,7 +6,6 @@
 # For work on backbeat itself:
 #
 #   make check    style, types, floors, twins
-#   make faults-long    kills, flips and fuzz for half an hour; prints its counts
 #   make bench    the benchmarks against everybody else, 20 minutes; ARGS=--quick: 3
 #   make faults-long    many more trials of the tests that kill processes and fill disks
 #   make clean    remove .venv and everything else that make made
@@ -18,7 +17,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults-long check bench faults-long clean
+.PHONY: help demo test faults-long check bench clean
 
 ARGS ?=
 BIN := .venv/bin
@@ -34,12 +33,9 @@ demo: .venv/demo.stamp
 test: .venv/test.stamp
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 $(ARGS)
 
-faults-long: .venv/test.stamp
-	@BACKBEAT_LONG=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long --timeout=0 $(ARGS)
-
 # -s, because the counts are what is wanted. BACKBEAT_FUZZ_SECONDS=600 is how long it fuzzes.
 faults-long: .venv/test.stamp
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long -s tests/faults $(ARGS)
+	@BACKBEAT_LONG=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long --timeout=0 -s $(ARGS)
 
 check: .venv/check.stamp
 	$(BIN)/ruff check
