@@ -102,3 +102,13 @@ def test_gpu_says_when_there_is_none(run, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
 
     assert run("gpu", "--quick") == "No GPU here, so nothing was measured.\n"
+
+
+def test_writers_of_event_files_are_timed(run):
+    """backbeat and torch's writer do all three kinds of work; memory stays bounded."""
+    printed = run("event_files", "--quick")
+
+    rows = [line for line in printed.splitlines() if line.startswith("torch.utils.tensorboard")]
+    assert len(rows) == 3
+    assert "tensorboardX: left out; make it with" in printed
+    assert "memory grew by" in printed
