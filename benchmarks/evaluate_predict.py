@@ -77,13 +77,13 @@ def main() -> None:
     """Measure, save, print."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--quick", action="store_true", help="one round")
-    arguments.add_argument("--minutes", type=float, default=1.5, help="go on until then")
+    arguments.add_argument("--minutes", type=float, default=1.2, help="go on until then")
     arguments.add_argument("--model", default="mlp", choices=["softmax", "mlp", "cnn", "tiny"])
     arguments.add_argument("--contenders", nargs="+", choices=NAMES)
     given = arguments.parse_args()
     torch.set_num_threads(1)
     seconds = 0.0 if given.quick else given.minutes * 60
-    rows = measure(chosen(given.contenders), given.model, 1 if given.quick else 5, seconds)
+    rows = measure(chosen(given.contenders), given.model, 1 if given.quick else 3, seconds)
     print(report(save("evaluate_predict", rows)))
 
 

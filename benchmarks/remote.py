@@ -23,7 +23,7 @@ from typing import Any
 
 # A server: how long it waits with its answer, and how many epochs are posted to it.
 SERVERS = {"answers": (0.0, 30), "sleeps 2 s": (2.0, 3), "mute": (None, 3), "is down": (0.0, 30)}
-PATIENCE = 30.0
+PATIENCE = 15.0
 
 
 @contextmanager

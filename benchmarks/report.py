@@ -17,7 +17,7 @@ from _results import Row, folder, footer, load
 from throughput import summary
 
 # Those that keep rows; the others are kept as they were printed.
-QUESTIONS = ("throughput", "evaluate_predict", "start_up", "remote", "growth", "gpu")
+QUESTIONS = ("throughput", "full_epoch", "evaluate_predict", "start_up", "remote", "growth", "gpu")
 PRINTED = ("loop", "whereabouts", "kernels", "dispatch", "checkpoints", "event_files")
 OURS, OTHERS, BY_HAND = "#d1495b", "#8d99ae", "#30638e"
 PLACE = "<!-- results: {} -->\n"

@@ -110,12 +110,12 @@ def main() -> None:
     """Measure, save, print."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--quick", action="store_true", help="one round")
-    arguments.add_argument("--minutes", type=float, default=3.0, help="go on until then")
+    arguments.add_argument("--minutes", type=float, default=2.0, help="go on until then")
     arguments.add_argument("--contenders", nargs="+", choices=NAMES)
     given = arguments.parse_args()
     torch.set_num_threads(1)
     seconds = 0.0 if given.quick else given.minutes * 60
-    rows = measure(chosen(given.contenders), 1 if given.quick else 3, seconds)
+    rows = measure(chosen(given.contenders), 1 if given.quick else 2, seconds)
     print(report(save("start_up", rows)))
 
 

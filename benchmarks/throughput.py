@@ -10,6 +10,7 @@ at a higher rate is checked first: whoever does not train is not timed.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Iterable
 from statistics import median
@@ -69,22 +70,31 @@ def one_pass(
 ) -> list[Row]:
     """New processes for all; some rounds, and more while there is time."""
     rows: list[Row] = []
+    parts = cells(entries, models)
     begin = time.monotonic()
     with at_work(entries) as workers:
         if check:
+            tell("Does everybody train?")
             rows += check_training(workers, models, steps)
-        parts = cells(entries, models)
-        for (model, full), names in parts.items():  # caches, compilation, first allocations
-            for name in names:
-                workers[name].ask("fit", model=model, full=full, steps=steps, epochs=1)
+        if seconds:  # caches, compilation, first allocations; for who wants the truth
+            tell("Warming up.")
+            for (model, full), names in parts.items():
+                for name in names:
+                    workers[name].ask("fit", model=model, full=full, steps=steps, epochs=1)
         turn = 0
         while turn < rounds or time.monotonic() - begin < seconds:
+            tell(f"Round {turn + 1}.")
             for (model, full), names in parts.items():
                 for name in rotated(names, turn):
                     row = timed(workers[name], model=model, full=full, steps=steps)
                     rows.append({"contender": name, "model": model, "full": full, **row})
             turn += 1
     return rows
+
+
+def tell(what: str) -> None:
+    """For whoever waits at a terminal."""
+    print(time.strftime("%H:%M:%S"), what, file=sys.stderr, flush=True)
 
 
 def timed(worker: Worker, **order: object) -> Row:
@@ -147,7 +157,7 @@ def main() -> None:
     """Measure, save, print."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--quick", action="store_true", help="one round, short epochs")
-    arguments.add_argument("--minutes", type=float, default=9.0, help="go on until then")
+    arguments.add_argument("--minutes", type=float, default=7.0, help="go on until then")
     arguments.add_argument("--models", nargs="+", choices=TITLES, default=["softmax", "mlp", "cnn"])
     arguments.add_argument("--contenders", nargs="+", choices=NAMES)
     given = arguments.parse_args()

@@ -53,22 +53,8 @@ class Backbeat:
             batch_size=BATCH,
             epochs=epochs,
             verbose=1 if self.full else 0,
-            callbacks=self._callbacks() if self.full else None,
+            callbacks=usual(self.folder) if self.full else None,
         )
-
-    def _callbacks(self) -> list[Any]:
-        best = str(self.folder / "best.h5")
-        return [
-            watching.CSVLogger(str(self.folder / "log.csv")),
-            watching.EarlyStopping("loss", patience=NEVER),
-            watching.ReduceLROnPlateau("loss", patience=NEVER),
-            watching.ModelCheckpoint(best, "loss", save_best_only=True, save_weights_only=True),
-            *self._board(),
-        ]
-
-    def _board(self) -> list[Any]:
-        board = getattr(watching, "TensorBoard", None)
-        return [board(str(self.folder / "board"), update_freq="batch")] if board else []
 
     def logits(self) -> np.ndarray:
         return self.model.predict(self.work.arrays[0])
@@ -80,6 +66,18 @@ class Backbeat:
 
     def predict(self, rows: int) -> np.ndarray:
         return self.model.predict(self.work.arrays[0][:rows], batch_size=BATCH)
+
+
+def usual(folder: Path) -> list[Any]:
+    """The callbacks of `full`, beside the bar and the history that `fit` brings."""
+    best = str(folder / "best.h5")
+    return [
+        watching.CSVLogger(str(folder / "log.csv")),
+        watching.EarlyStopping("loss", patience=NEVER),
+        watching.ReduceLROnPlateau("loss", patience=NEVER),
+        watching.ModelCheckpoint(best, "loss", save_best_only=True, save_weights_only=True),
+        watching.TensorBoard(str(folder / "board"), update_freq="batch"),
+    ]
 
 
 VARIANTS = {"": Backbeat}

@@ -97,6 +97,15 @@ def test_growth_covers_every_kind(run, tmp_path):
     assert all(len(counts) > 1 for counts in sizes.values())
 
 
+def test_full_epoch_climbs_to_all_callbacks(run, tmp_path):
+    """One thing more at a time, the last of them TensorBoard."""
+    run("full_epoch", "--quick")
+
+    steps = [row["step"] for row in kept(tmp_path, "full_epoch")[1:]]
+    assert steps[:2] == ["loop by hand, shuffled", "fit"]
+    assert steps[-1] == "+ TensorBoard"
+
+
 def test_gpu_says_when_there_is_none(run, monkeypatch):
     """Without a GPU nothing fails, and nothing is claimed."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
