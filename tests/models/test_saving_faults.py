@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from backbeat import files
-from backbeat.callbacks import ModelCheckpoint
+from backbeat.callbacks import Callback, ModelCheckpoint
 from backbeat.errors import BackbeatWarning, CheckpointError
 from backbeat.layers import Dense
 from backbeat.models import Sequential, load_model
@@ -135,6 +135,32 @@ def test_a_disk_that_is_really_full(small_disk: Path, name: str) -> None:
     assert raised.value.errno == errno.ENOSPC
     assert path.read_bytes() == before
     assert names(small_disk) == [name]
+
+
+def test_a_disk_that_fills_up_while_training(small_disk: Path) -> None:
+    """Meanwhile the old file loads and training goes on; when there is room, saving succeeds."""
+    path, seen = small_disk / "m.h5", dict[int, float]()
+
+    class Ballast(Callback):
+        def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+            ballast = small_disk / "ballast"
+            if epoch == 1:
+                size = files.free_bytes(small_disk)
+                ballast.write_bytes(bytes(size))
+            elif epoch == 4:
+                ballast.unlink()
+            if path.exists():
+                seen[epoch] = float(load_model(path).get_weights()[0].sum())
+
+    trained = model(500)
+    saving = ModelCheckpoint(path, background=False)
+    with pytest.warns(BackbeatWarning, match="could not save .*No space left on device"):
+        history = trained.fit(X, Y, epochs=6, verbose=0, callbacks=[saving, Ballast()])
+
+    assert history.epoch == list(range(6))
+    assert seen[1] == seen[2] == seen[3] == seen[4] != seen[5]
+    assert float(load_model(path).get_weights()[0].sum()) == trained.get_weights()[0].sum()
+    assert names(small_disk) == ["m.h5"]
 
 
 def test_a_directory_in_the_way(tmp_path: Path) -> None:
