@@ -25,6 +25,7 @@ from backbeat.callbacks import (
     ModelCheckpoint,
     ProgbarLogger,
     ReduceLROnPlateau,
+    TensorBoard,
     TerminateOnNaN,
 )
 from backbeat.errors import BackbeatWarning
@@ -79,6 +80,7 @@ def everybody(directory: Path) -> list[Callback]:
         EarlyStopping("loss", patience=9),
         ReduceLROnPlateau("loss", patience=9),
         ModelCheckpoint(str(directory / "best.h5"), "loss", save_best_only=True),
+        TensorBoard(str(directory / "runs")),
     ]
 
 
@@ -162,6 +164,8 @@ def test_a_second_run_counts_anew() -> None:
     assert loop.history.waits == {"BaseLogger.on_epoch_end": 1}
 
 
+# True, in a loop that does nothing else.
+@pytest.mark.filterwarnings("ignore:BaseLogger.on_train_batch_end takes")
 def test_ten_thousand_metrics_are_averaged() -> None:
     """In one transfer, however many there are."""
     loop = run([], metrics=10_000)
