@@ -53,11 +53,7 @@ class Lives:
         expected = self.undisturbed(
             settings.get("run", "train"), settings["kind"], settings.get("workers")
         )
-        result = self.result(name)
-        if settings["save_freq"] != "epoch":
-            # Between two saves CSVLogger may have written a row, and does not know of it yet.
-            result["csv"] = expected["csv"]
-        assert result == expected
+        assert self.result(name) == expected
         assert "Warning" not in (self.folder / name / "output.txt").read_text()
 
 
@@ -80,9 +76,7 @@ def test_the_run_is_worth_resuming(lives):
 
 
 @pytest.mark.parametrize("at", range(1, STEPS + 1))
-@pytest.mark.parametrize(
-    ("kind", "save_freq"), [("schedule", "epoch"), ("schedule", 3), ("plateau", "epoch")]
-)
+@pytest.mark.parametrize(("kind", "save_freq"), [("schedule", "epoch"), ("plateau", 3)])
 def test_killed_at_every_step(lives, kind, save_freq, at):
     """kill -9 after any step: weights, history, CSV, best file and stop are those of the other."""
     lives.ends_the_same(at, kind=kind, save_freq=save_freq)

@@ -135,6 +135,7 @@ class RunState:
         self._randomness.restore(now)
         here = environment_of(self._module) | feed.describe()
         doubts = differences(resumed["environment"], here) + feed.doubts()
+        doubts += _unknown_counts(resumed)
         if doubts:
             warnings.warn(
                 f"The run goes on, but perhaps not bit for bit: {'; '.join(doubts)}.",
@@ -176,6 +177,15 @@ class RunState:
     @property
     def _optimizer(self) -> Optimizer | None:
         return self._host.optimizer
+
+
+def _unknown_counts(resumed: Mapping[str, Any]) -> list[str]:
+    """Whether a metric that runs through the epoch could not tell what it had counted."""
+    step: dict[str, Any] = resumed["step"] or {}
+    known: list[list[Any]] = step.get("metrics", [])
+    if not resumed["position"]["batches"] or not any(None in counts for counts in known):
+        return []
+    return ["a metric does not show what it has counted, and counts the rest of the epoch only"]
 
 
 def _is_finite(tensor: torch.Tensor) -> bool:
