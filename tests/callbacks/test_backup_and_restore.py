@@ -121,6 +121,18 @@ def test_every_n_batches(tmp_path):
     assert state_in(tmp_path)["position"]["batches"] == 1
 
 
+@pytest.mark.parametrize(
+    ("save_freq", "saves"),
+    [("2 epochs", 2), ("8 samples", 6), (["epoch", "6 steps"], 6), ("1 h", 0), (4, 3)],
+)
+def test_other_moments(tmp_path, save_freq, saves):
+    """Epochs, samples, time, and several together, as for ModelCheckpoint."""
+    fit(BackupAndRestore(tmp_path, save_freq, delete_checkpoint=False), epochs=4)
+    numbers = [int(name.removeprefix("gen-")) for name in names(tmp_path)]
+
+    assert max(numbers, default=0) == saves
+
+
 def test_a_run_saved_by_epochs_has_nothing_to_do_in_a_batch():
     """It is not even called."""
     assert "on_train_batch_end" not in vars(BackupAndRestore("run"))
@@ -321,8 +333,8 @@ def test_a_host_that_cannot_be_saved_is_refused(tmp_path):
     ("arguments", "error", "text"),
     [
         (("",), ArgumentTypeError, "backup_dir is a str"),
-        (("a", "hour"), ArgumentError, "save_freq is 'epoch' or a number of batches, such as 500"),
-        (("a", 0), ArgumentError, "save_freq is a number of at least 1; got 0."),
+        (("a", "soon"), ArgumentError, "BackupAndRestore: save_freq is 'epoch', a number of steps"),
+        (("a", 0), ArgumentError, "save_freq is a number of steps of at least 1; got 0."),
     ],
 )
 def test_wrong_arguments(arguments, error, text):

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from backbeat.callbacks._arguments import check_number
 from backbeat.errors import ArgumentError
 
 __all__ = ["Triggers", "Unit"]
@@ -60,13 +59,15 @@ class Triggers:
     [False, True, False, True]
     """
 
-    def __init__(self, owner: str, every: Any) -> None:
+    def __init__(self, owner: str, every: Any, argument: str = "every") -> None:
         listed: list[Any] = (
             list(cast(Sequence[Any], every)) if isinstance(every, (list, tuple)) else [every]
         )
-        self._intervals = [_interval(owner, each) for each in listed]
+        self._intervals = [_interval(f"{owner}: {argument}", each) for each in listed]
         if not self._intervals:
-            raise ArgumentError(f"{owner}: every is an empty list; leave it out, or name a moment.")
+            raise ArgumentError(
+                f"{owner}: {argument} is an empty list; leave it out, or name a moment."
+            )
         self._asked = time.monotonic()
 
     @property
@@ -104,7 +105,7 @@ class Triggers:
                 each.done = done
 
 
-def _interval(owner: str, every: Any) -> _Interval:
+def _interval(who: str, every: Any) -> _Interval:
     if isinstance(every, str):
         words = _WORDS.fullmatch(every.strip().lower())
         known = words and (_UNITS.get(words["unit"]) or _UNITS.get(words["unit"].removesuffix("s")))
@@ -114,9 +115,10 @@ def _interval(owner: str, every: Any) -> _Interval:
             if amount > 0 and (unit == "seconds" or amount == int(amount)):
                 return _Interval(unit, amount)
     elif isinstance(every, int) and not isinstance(every, bool):
-        check_number(owner, "every", every, at_least=1)
+        if every < 1:
+            raise ArgumentError(f"{who} is a number of steps of at least 1; got {every}.")
         return _Interval("steps", every)
     raise ArgumentError(
-        f"{owner}: every is 'epoch', a number of steps, a text such as '3 epochs', '500 steps', "
+        f"{who} is 'epoch', a number of steps, a text such as '3 epochs', '500 steps', "
         f"'5000 samples', '90 s', '10 min' or '2 h', or a list of these; got {every!r}."
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, cast
 
 from backbeat.callbacks._arguments import check_whole, path_text
+from backbeat.callbacks._triggers import Triggers
 from backbeat.checkpoints.generations import Generations
-from backbeat.errors import ArgumentError, ArgumentTypeError, BackbeatWarning, CheckpointError
+from backbeat.errors import ArgumentTypeError, BackbeatWarning, CheckpointError
 from backbeat.hooks.callback import Callback, Phase, Role, RunsOn
 from backbeat.hooks.plan import Plan
 
@@ -24,7 +25,8 @@ class BackupAndRestore(Callback):
     the run that goes on equals one that was never interrupted. Where that cannot be promised, one
     warning says why.
 
-    `save_freq` is "epoch" or a number of batches, counted over all epochs. After a normal end the
+    `save_freq` is "epoch", a number of batches, counted over all epochs, a text such as "10 min",
+    "2 epochs" or "5000 samples", or a list of these. After a normal end the
     backup is removed (`delete_checkpoint`); what is not of this callback's making is never
     touched. The newest `keep` saves stay, at least 2: a damaged one is put aside, with a warning,
     and the one before it is used, and so is the newest whose weights are finite.
@@ -47,17 +49,17 @@ class BackupAndRestore(Callback):
     def __init__(
         self,
         backup_dir: str | os.PathLike[str],
-        save_freq: Literal["epoch"] | int = "epoch",
+        save_freq: str | int | Sequence[str | int] = "epoch",
         delete_checkpoint: bool = True,
         *,
         keep: int = 2,
         also: Mapping[str, Any] | None = None,
     ) -> None:
         path_text(self, "backup_dir", backup_dir)
-        if save_freq != "epoch":
-            _check_frequency(self, save_freq)
+        self._triggers = Triggers("BackupAndRestore", save_freq, "save_freq")
+        if self._triggers.hear_batches:
             # Only so that a run saved by epochs has nothing to call in a batch.
-            self.on_train_batch_end = self._count_batch
+            self.on_train_batch_end = self._batch_ended
         check_whole(self, "keep", keep, at_least=2)
         self.backup_dir = backup_dir
         self.save_freq = save_freq
@@ -72,7 +74,7 @@ class BackupAndRestore(Callback):
         self._found: dict[str, Any] | None = None
         self._failure: Exception | None = None
         self._ended_normally = False
-        self._batches = 0
+        self._triggers.begin()
 
     # The run
 
@@ -101,14 +103,14 @@ class BackupAndRestore(Callback):
             self.model.restore_run(found)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Save, if that is done by epochs or could not be done before."""
-        if self.save_freq == "epoch" or self._failure is not None:
+        """Save, if the epoch is due or the save before failed."""
+        first = self.params.get("initial_epoch") or 0
+        if self._triggers.epoch_ended(epoch, first) or self._failure is not None:
             self._save()
 
-    def _count_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Save after every `save_freq` batches."""
-        self._batches += 1
-        if self._batches % int(self.save_freq) == 0:
+    def _batch_ended(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Save, if the batch is due."""
+        if self._triggers.batch_ended(int((logs or {}).get("size", 1))):
             self._save()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
@@ -163,12 +165,12 @@ class BackupAndRestore(Callback):
     # State
 
     def state_dict(self) -> dict[str, Any]:
-        """How many batches were counted."""
-        return {"batches": self._batches}
+        """How much is done of what is waited for until the next save."""
+        return {"triggers": self._triggers.state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Count on."""
-        self._batches = state["batches"]
+        self._triggers.load_state(state["triggers"])
 
     def __getstate__(self) -> dict[str, Any]:
         # The lock belongs to this process and this run.
@@ -178,15 +180,6 @@ class BackupAndRestore(Callback):
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._generations = self._found = self._failure = None
-
-
-def _check_frequency(owner: object, save_freq: Any) -> None:
-    if isinstance(save_freq, str):
-        raise ArgumentError(
-            "BackupAndRestore: save_freq is 'epoch' or a number of batches, such as 500; got "
-            f"{save_freq!r}."
-        )
-    check_whole(owner, "save_freq", save_freq, at_least=1)
 
 
 def _checked_also(also: Any) -> dict[str, Any]:

@@ -34,10 +34,11 @@ class Bell:
         heard = [(hook_of(callback, self.moment), callback) for callback in callbacks]
         self._hooks = tuple(hook for hook, _ in heard if hook is not None)
         self._owners = tuple(callback for hook, callback in heard if hook is not None)
-        self._costs = [
-            known.get(id(owner)) or Cost(type(owner).__name__, self.moment)
-            for owner in self._owners
-        ]
+        self._costs = [known.get(id(owner)) or self._new_cost(owner) for owner in self._owners]
+
+    def _new_cost(self, owner: Any) -> Cost:
+        is_expected = getattr(owner, "role", None) == "keeper"
+        return Cost(type(owner).__name__, self.moment, is_expected=is_expected)
 
     def __len__(self) -> int:
         return len(self._hooks)

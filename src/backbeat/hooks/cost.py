@@ -24,6 +24,8 @@ class Cost:
     calls: int = 0
     timed_calls: int = 0
     timed_seconds: float = 0.0
+    is_expected: bool = False
+    """Whether nobody need be told that it takes long: it saves as often as was asked."""
     slowest_seconds: float = 0.0
 
     def time(self, seconds: float) -> None:

@@ -65,7 +65,7 @@ class Pulse:
                 )
 
     def _is_slow(self, cost: Cost, batch_seconds: float) -> bool:
-        if (cost.callback, cost.hook) in self._named:
+        if cost.is_expected or (cost.callback, cost.hook) in self._named:
             return False
         slow = cost.usual_seconds > _SLOW_SECONDS
         return slow and cost.usual_seconds > _SLOW_SHARE * batch_seconds
