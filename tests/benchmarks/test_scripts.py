@@ -121,3 +121,15 @@ def test_writers_of_event_files_are_timed(run):
     assert len(rows) == 3
     assert "tensorboardX: left out; make it with" in printed
     assert "memory grew by" in printed
+
+
+def test_checkpoints_are_timed(run, tmp_path):
+    """Ours and a plain copy; whoever is not installed is said to be missing."""
+    ours = [f"--only={name}" for name in ("backbeat", "backbeat_in_line", "safetensors", "digests")]
+
+    printed = run("checkpoints", "--quick", "--folder", str(tmp_path), *ours)
+
+    assert "blocked / copy: " in printed
+    assert "extra memory: " in printed
+    assert "backbeat, in line, less digests / safetensors + fsync: " in printed
+    assert "not installed" in run("checkpoints", "--quick", "--only=lightning")

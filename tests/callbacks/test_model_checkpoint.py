@@ -262,6 +262,15 @@ def test_the_look_at_the_directory_leaves_nothing(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+def test_an_address_is_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said before training, rather than saved to a directory called `s3:`."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArgumentError, match=r"'s3://bucket/w.h5' is an address, not a path"):
+        play(ModelCheckpoint("s3://bucket/w.h5"), losses(1))
+
+    assert names(tmp_path) == []
+
+
 # With others
 
 

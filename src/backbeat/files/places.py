@@ -31,6 +31,11 @@ def resolve(path: PathLike) -> Path:
         )
     if not text or "\0" in text:
         raise ArgumentError(f"{text!r} is not a path; give one such as 'weights.h5'.")
+    if "://" in text:
+        raise ArgumentError(
+            f"{text!r} is an address, not a path of this machine. Write to a path; a callback's "
+            "on_checkpoint_saved(path) is the moment to upload a checkpoint."
+        )
     return Path(os.path.realpath(text))
 
 
