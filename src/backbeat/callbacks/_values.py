@@ -6,7 +6,7 @@ import math
 from numbers import Number
 from typing import Any, cast
 
-__all__ = ["non_finite_text", "number", "short"]
+__all__ = ["non_finite_text", "number", "printable", "short"]
 
 
 def number(value: Any) -> float | None:
@@ -43,3 +43,8 @@ def non_finite_text(value: float) -> str | None:
 def short(value: float) -> str:
     """`value` with four digits, as progress is shown."""
     return f"{value:.4e}" if 0 < abs(value) <= 1e-3 else f"{value:.4f}"
+
+
+def printable(text: str) -> str:
+    """`text` for a terminal: what would move its cursor or change its colours is escaped."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)

@@ -97,8 +97,10 @@ class CSVLogger(Callback):
     # The run
 
     def _check_plan(self, plan: Plan) -> None:
+        probe = Errands("CSVLogger")
         try:
-            files.probe(self.filename)
+            if not probe.run(lambda: files.probe(self.filename), _PATIENCE_SECONDS):
+                _warn(f"CSVLogger: the disk with {self.filename} does not answer.")
         except CheckpointError as error:
             _warn(f"CSVLogger will write nothing: {error}")
 
@@ -120,9 +122,12 @@ class CSVLogger(Callback):
 
     def close(self) -> None:
         """Write what still waits, if the disk allows it in time, and close the file."""
-        if self._waiting:
+        self._is_done(lambda: self._errands.finish(self.close_timeout))
+        if self._waiting and not self._hangs:
             self._write(self.close_timeout)
-        if not self._send(self._file.close, self.close_timeout) and self._hangs:
+        if not self._hangs:
+            self._send(self._file.close, self.close_timeout)
+        if self._hangs:
             self._lost += len(self._waiting)
             _warn(
                 f"CSVLogger gives up {len(self._waiting)} rows: the disk with {self.filename} has "

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, cast
 
 from backbeat.callbacks._arguments import names_in
 from backbeat.callbacks._progress import BarMeter, LineMeter, Meter, can_draw
-from backbeat.callbacks._values import number, short
+from backbeat.callbacks._values import number, printable, short
 from backbeat.errors import ArgumentError
 from backbeat.hooks.averages import Averages
 from backbeat.hooks.callback import Callback, Phase, Role, RunsOn
@@ -164,7 +164,7 @@ class ProgbarLogger(Callback):
         known = [name for name in self.params.get("metrics") or () if name in values]
         others = sorted((n for n in values if n not in known), key=lambda n: n.startswith("val_"))
         shown = [(name, number(values[name])) for name in (*known, *others)]
-        return "".join(f" - {name}: {short(v)}" for name, v in shown if v is not None)
+        return "".join(f" - {printable(name)}: {short(v)}" for name, v in shown if v is not None)
 
     def _finish(self, logs: Mapping[str, Any]) -> None:
         meter, self._meter, self._due = self._meter, None, float("inf")

@@ -6,9 +6,11 @@ import contextlib
 import json
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar, cast
 from urllib.parse import urlsplit, urlunsplit
 
+from backbeat.callbacks._errands import Errands
 from backbeat.callbacks._values import non_finite_text, number
 from backbeat.errors import ArgumentTypeError, BackbeatWarning, MissingPackageError
 from backbeat.hooks.callback import Callback, Phase, Role, RunsOn
@@ -18,6 +20,8 @@ __all__ = ["RemoteMonitor"]
 
 _CONNECT_SECONDS = 2.0
 _ANSWER_SECONDS = 3.0
+# A server that sends a byte now and then answers for ever; no epoch waits longer than this.
+_TOTAL_SECONDS = _CONNECT_SECONDS + _ANSWER_SECONDS
 
 
 class RemoteMonitor(Callback):
@@ -63,7 +67,9 @@ class RemoteMonitor(Callback):
 
     def _reset(self) -> None:
         self._missed = 0
+        self._unsent = 0
         self._told_status = False
+        self._errands = Errands("RemoteMonitor")
 
     def _check_plan(self, plan: Plan) -> None:
         _requests()
@@ -76,12 +82,29 @@ class RemoteMonitor(Callback):
         """Post the logs of this epoch."""
         requests, message = _requests(), _message(epoch, logs or {})
         try:
-            reply = self._post(requests, message)
+            reply = self._reply(requests, message)
         except Exception as error:
             self._miss(error)
             return
         self._tell_if_back()
         self._look_at(reply)
+
+    def _reply(self, requests: Any, message: dict[str, Any]) -> Any:
+        """What the server answers in time."""
+        replies: list[Any] = []
+        post = partial(self._post, requests, message)
+        is_over = self._is_free() and self._errands.run(
+            lambda: replies.append(post()), _TOTAL_SECONDS
+        )
+        if not is_over:
+            raise TimeoutError
+        return replies[0]
+
+    def _is_free(self) -> bool:
+        try:
+            return self._errands.finish(0)
+        except Exception:  # of a post that was given up, and counted then
+            return True
 
     def _post(self, requests: Any, message: dict[str, Any]) -> Any:
         url = self.root + self.path
@@ -98,6 +121,7 @@ class RemoteMonitor(Callback):
 
     def _miss(self, error: Exception) -> None:
         self._missed += 1
+        self._unsent += 1
         if self._missed == 1:
             # The name of the error alone: its text may hold what the url or the headers hide.
             _warn(
@@ -126,10 +150,14 @@ class RemoteMonitor(Callback):
                 "take the epochs. Are path, field, headers and send_as_json what it expects?"
             )
 
+    def _troubles(self) -> list[str]:
+        return [f"{self._unsent} epochs were not sent to {_shown(self.root)}"] * bool(self._unsent)
+
     # State
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in vars(self).items() if k not in ("_missed", "_told_status")}
+        running = ("_missed", "_unsent", "_told_status", "_errands")
+        return {name: value for name, value in vars(self).items() if name not in running}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

@@ -11,8 +11,11 @@ from backbeat.hooks.moments import hook_of
 
 __all__ = ["Bell", "Failed"]
 
-Failed = Callable[[Any, str, BaseException], None]
-"""Told of an error: the callback, the hook's name, the error. Raises it, or lets the rest go on."""
+Failed = Callable[[Any, str, BaseException, int], bool]
+"""Told of an error: the callback, the hook's name, the error, how often the moment was rung.
+
+Raises it, or lets the rest go on; True: this hook is not to be called again.
+"""
 
 
 class Bell:
@@ -24,7 +27,7 @@ class Bell:
         self.moment = moment
         self.rings = 0
         self._failed = failed
-        self._hooks: tuple[Callable[..., Any], ...] = ()
+        self._hooks: list[Callable[..., Any]] = []
         self._owners: tuple[Any, ...] = ()
         self._costs: list[Cost] = []
 
@@ -32,7 +35,7 @@ class Bell:
         """Find out which of `callbacks` answer; what the earlier ones cost is kept."""
         known = {id(owner): cost for owner, cost in zip(self._owners, self._costs, strict=True)}
         heard = [(hook_of(callback, self.moment), callback) for callback in callbacks]
-        self._hooks = tuple(hook for hook, _ in heard if hook is not None)
+        self._hooks = [hook for hook, _ in heard if hook is not None]
         self._owners = tuple(callback for hook, callback in heard if hook is not None)
         self._costs = [known.get(id(owner)) or self._new_cost(owner) for owner in self._owners]
 
@@ -58,7 +61,9 @@ class Bell:
             for hook in remaining:
                 hook(batch, logs)
         except BaseException as error:
-            self._failed(self._owners[self._hooks.index(hook)], self.moment, error)  # type: ignore[arg-type]
+            if hook is None or hook not in self._hooks:  # silenced while it ran
+                raise
+            self._fail(self._hooks.index(hook), error)
             return False
         return True
 
@@ -90,7 +95,7 @@ class Bell:
         try:
             self._hooks[position](*args)
         except BaseException as error:
-            self._failed(self._owners[position], self.moment, error)
+            self._fail(position, error)
         finally:
             self._costs[position].time(perf_counter() - began)
 
@@ -103,8 +108,22 @@ class Bell:
             return None
         return f"{type(self._owners[position]).__name__}.{self.moment}"
 
+    def _fail(self, position: int, error: BaseException) -> None:
+        if self._failed(self._owners[position], self.moment, error, self.rings):
+            self._hooks[position] = _say_nothing
+
+    def silence(self, is_silent: Callable[[Any], bool]) -> None:
+        """From now on these callbacks hear nothing any more, not even of a ring under way."""
+        for position, owner in enumerate(self._owners):
+            if is_silent(owner):
+                self._hooks[position] = _say_nothing
+
     def costs(self) -> list[Cost]:
         """The costs so far; calls that were not timed are counted too."""
         for cost in self._costs:
             cost.calls = max(self.rings, cost.timed_calls)
         return self._costs
+
+
+def _say_nothing(*args: Any) -> None:
+    pass

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from backbeat.errors import ArgumentTypeError
+from backbeat.hooks import forks
 from backbeat.hooks.bell import Bell
 from backbeat.hooks.callback import PHASES, Callback
 from backbeat.hooks.cost import CostTable
@@ -44,6 +45,7 @@ class CallbackList:
         self.model: Any = None
         self._begun: list[Any] = []
         self._checked: list[Callback] = []
+        self._is_inert = False
         self._is_main = os.environ.get("RANK", "0") == "0"
         self._bells = {moment: Bell(moment, self.failures.handle) for moment in MOMENTS}
         self._pulse = Pulse(self._bells["on_train_batch_begin"], self._bells["on_train_batch_end"])
@@ -76,8 +78,15 @@ class CallbackList:
         return [
             callback
             for callback in self.callbacks
-            if self._is_main or getattr(callback, "runs_on", "every") == "every"
+            if (self._is_main or getattr(callback, "runs_on", "every") == "every")
+            and not (self._is_inert and _writes(callback))
         ]
+
+    def become_inert(self) -> None:
+        """Let nobody who watches or saves hear anything any more: this is a forked child."""
+        self._is_inert = True
+        for bell in self._bells.values():
+            bell.silence(_writes)
 
     def answers(self, moment: str) -> bool:
         """Whether any callback hears `moment`."""
@@ -128,6 +137,7 @@ class CallbackList:
 
     def _begin(self, moment: str, logs: Values) -> None:
         for callback in self._heard():
+            forks.is_running(self)
             if not any(callback is begun for begun in self._begun):
                 self._begun.append(callback)
             self._checked = [each for each in self._checked if each is not callback]
@@ -166,6 +176,7 @@ class CallbackList:
                 self._bells["close"].ring_for(self._begun.pop())
             except BaseException as another:
                 errors.append(another)
+        forks.is_over(self)
         if errors:
             first = with_notes(errors)
             if error is None:
@@ -246,6 +257,11 @@ class CallbackList:
     def on_predict_batch_end(self, batch: int, logs: Values = None) -> None:
         """Ring it."""
         self._bells["on_predict_batch_end"].ring_batch(batch, _given(logs))
+
+
+def _writes(callback: Any) -> bool:
+    """Whether `callback` leaves something outside of this process: it observes or keeps."""
+    return getattr(callback, "role", None) in ("observer", "keeper")
 
 
 def _given(logs: Values) -> dict[str, Any]:

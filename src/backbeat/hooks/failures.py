@@ -11,13 +11,23 @@ from backbeat.errors import BackbeatWarning
 __all__ = ["Failures", "with_notes"]
 
 
+# So often in a row an observer may fail in a hook until it is left alone.
+_MOST_IN_A_ROW = 10
+
+
 class Failures(Counter[str]):
     """Counts the failures of observers, by callback and hook; everybody else's are raised."""
 
-    def handle(self, callback: Any, hook: str, error: BaseException) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self._streaks: dict[tuple[int, str], tuple[int, int]] = {}
+        self._given_up: set[str] = set()
+
+    def handle(self, callback: Any, hook: str, error: BaseException, ring: int) -> bool:
         """Raise `error` with a note of where it came from, unless an observer only watched.
 
-        An observer never ends a training: its first failure is a warning, all are counted.
+        An observer never ends a training: its first failure is a warning, all are counted. True
+        if it failed in this hook ten times in a row, and is not to be called by it again.
         """
         place = f"{type(callback).__name__}.{hook}"
         if getattr(callback, "role", None) != "observer" or not isinstance(error, Exception):
@@ -31,11 +41,21 @@ class Failures(Counter[str]):
                 BackbeatWarning,
                 stacklevel=2,
             )
+        return self._is_hopeless((id(callback), hook), place, ring)
+
+    def _is_hopeless(self, key: tuple[int, str], place: str, ring: int) -> bool:
+        last_ring, streak = self._streaks.get(key, (0, 0))
+        streak = streak + 1 if last_ring == ring - 1 else 1
+        self._streaks[key] = ring, streak
+        if streak >= _MOST_IN_A_ROW:
+            self._given_up.add(place)
+        return streak >= _MOST_IN_A_ROW
 
     def told(self) -> list[str]:
         """What failed and how often, a line each."""
         return [
-            f"{place} failed {count} times" if count > 1 else f"{place} failed once"
+            f"{place} failed {'once' if count == 1 else f'{count} times'}"
+            + (", and was not called again" if place in self._given_up else "")
             for place, count in self.items()
         ]
 
