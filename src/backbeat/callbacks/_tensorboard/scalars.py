@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, ItemsView, Mapping
+from typing import Any, cast
 
 from backbeat.callbacks._arguments import check_whole
 from backbeat.callbacks._tensorboard.layout import Layout
@@ -37,19 +37,20 @@ class Scalars:
                 run, tag = self._layout.epoch(name)
                 self._runs()[run].scalar(tag, value, step)
 
-    def write_batch(self, logs: Mapping[str, Any], step: int) -> None:
+    def write_batch(self, logs: dict[str, Any], step: int) -> None:
         """Note the values of a batch; what is still on a device is read by the writing thread."""
-        late, sinks = logs if isinstance(logs, Logs) else None, self._sinks
-        for name in logs:
+        sinks = self._sinks
+        # The dict's own items: unread, and without a call for each of them.
+        items: ItemsView[str, Any] = cast(Any, dict).items(logs)
+        for name, value in items:
             sink = sinks[name] if name in sinks else self._new_sink(name)
             if sink is None:
                 continue
             write, tag = sink
-            value = logs[name] if late is None else late.device(name)
             if type(value) is float:
                 write(tag, value, step)
-            elif late is not None and late.is_late(name):
-                write(tag, value, step, late.fetch)
+            elif isinstance(logs, Logs) and logs.is_late(name):
+                write(tag, value, step, logs.fetch)
             elif (plain := number(value)) is not None:
                 write(tag, plain, step)
 
