@@ -1,4 +1,4 @@
-"""Train a digit classifier with every callback of the seed at work; `make demo` runs this.
+"""Train a digit classifier with all thirteen callbacks of the seed at work; `make demo` runs this.
 
 Data: the 1,797 handwritten digits of 8 x 8 pixels that come with scikit-learn.
 """
@@ -6,6 +6,7 @@ Data: the 1,797 handwritten digits of 8 x 8 pixels that come with scikit-learn.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -25,6 +26,7 @@ from backbeat.callbacks import (
     ModelCheckpoint,
     ReduceLROnPlateau,
     RemoteMonitor,
+    TensorBoard,
     TerminateOnNaN,
 )
 from backbeat.layers import Dense, Dropout
@@ -104,7 +106,9 @@ def main(folder: Path) -> float:
     model.summary()
 
     best, rows, lines = folder / "best.h5", folder / "training.csv", folder / "losses.jsonl"
+    curves = folder / "logs"
     rows.unlink(missing_ok=True)
+    shutil.rmtree(curves, ignore_errors=True)
     batch_losses, listener = LossHistory(), Listener()
     checkpoint = ModelCheckpoint(best, monitor="val_acc", mode="max", save_best_only=True)
     with lines.open("w", buffering=1) as stream:
@@ -113,6 +117,7 @@ def main(folder: Path) -> float:
             TerminateOnNaN(),
             checkpoint,
             CSVLogger(rows, append=True),
+            TensorBoard(curves, histogram_freq=5, write_grads=True, write_images=True),
             RemoteMonitor(root=listener.root),
             LambdaCallback(
                 on_epoch_end=lambda epoch, logs: stream.write(
@@ -154,6 +159,9 @@ def main(folder: Path) -> float:
     print("\nWritten, and how to look at it:")
     print(f"  a row per epoch:  column -s, -t {rows}")
     print(f"  a line per epoch: tail {lines}")
+    tools = Path(sys.executable).parent
+    print(f"  all curves:       {tools / 'tensorboard'} --logdir {curves}")
+    print(f"  the same, here:   {tools / 'backbeat'} curves {curves}")
     print(f"  the best model:   backbeat.load_model({str(best)!r}), or Keras' own load_model")
 
     loss, accuracy = load_model(best).evaluate(x_test, y_test, verbose=0)
