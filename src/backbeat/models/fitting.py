@@ -26,7 +26,7 @@ from backbeat.models.hosting import Hosting
 from backbeat.models.validation import Validation
 from backbeat.optimizers import Optimizer
 from backbeat.training.calls import caller
-from backbeat.training.fit import Run, evaluate, fit, predict
+from backbeat.training.fit import Settings, evaluate, fit, predict
 from backbeat.training.inspection import ModuleInspection
 from backbeat.training.objective import Penalties
 from backbeat.training.placement import device_of, pick_device, place_of
@@ -109,7 +109,7 @@ class Fitting(Hosting):
             training=True,
         )
         size = validation_batch_size or batch_size
-        run = Run(
+        settings = Settings(
             epochs=epochs,
             initial_epoch=initial_epoch,
             verbose=verbose,
@@ -119,7 +119,7 @@ class Fitting(Hosting):
             validation_data=[] if held_out is None else held_out.arrays(),
             grace=grace,
         )
-        return fit(self, self._ready(source, training=True), source, run)
+        return fit(self, self._ready(source, training=True), source, settings)
 
     def evaluate(
         self,

@@ -16,11 +16,11 @@ from backbeat.training.plan import has_bar, run_params
 from backbeat.training.signals import GRACE_SECONDS
 from backbeat.training.step import Step
 
-__all__ = ["Run", "evaluate", "fit", "predict"]
+__all__ = ["Settings", "evaluate", "fit", "predict"]
 
 
 @dataclass(frozen=True)
-class Run:
+class Settings:
     """The settings of one `fit`."""
 
     epochs: int = 1
@@ -41,9 +41,9 @@ class Run:
         return epoch + 1 in self.validation_freq
 
 
-def fit(model: Any, step: Step, source: Source, run: Run) -> History:
+def fit(model: Any, step: Step, source: Source, settings: Settings) -> History:
     """Train `model` on `source`, epoch by epoch; returns the history of the run."""
-    loop = _loop(model, step, source, run)
+    loop = _loop(model, step, source, settings)
     loop.run_state.step = step
     loop.run_state.feed_from(source)
     with loop:
@@ -54,29 +54,29 @@ def fit(model: Any, step: Step, source: Source, run: Run) -> History:
             for batch in loop.batches(source):
                 loop.log_values(train(batch))
             step.flush()
-            if loop.epoch_is_whole and run.validates(epoch):
-                loop.log_epoch(**_validate(loop, step, cast(Source, run.validation)))
-            if source.exhausted and epoch + 1 < run.epochs:
+            if loop.epoch_is_whole and settings.validates(epoch):
+                loop.log_epoch(**_validate(loop, step, cast(Source, settings.validation)))
+            if source.exhausted and epoch + 1 < settings.epochs:
                 source.warn_ended()
                 loop.host.stop("the data ran out", by="fit")
     return loop.history
 
 
-def _loop(model: Any, step: Step, source: Source, run: Run) -> Loop:
+def _loop(model: Any, step: Step, source: Source, settings: Settings) -> Loop:
     return Loop(
         model,
-        callbacks=run.callbacks,
-        epochs=run.epochs,
-        initial_epoch=run.initial_epoch,
-        verbose=run.verbose,
+        callbacks=settings.callbacks,
+        epochs=settings.epochs,
+        initial_epoch=settings.initial_epoch,
+        verbose=settings.verbose,
         metrics=step.names,
         stateful_metrics=step.stateful_names,
-        do_validation=run.validation is not None,
-        validation_data=run.validation_data,
+        do_validation=settings.validation is not None,
+        validation_data=settings.validation_data,
         steps=source.steps,
         samples=source.samples,
         batch_size=source.batch_size,
-        grace=run.grace,
+        grace=settings.grace,
     )
 
 

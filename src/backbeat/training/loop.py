@@ -14,21 +14,18 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
-from types import TracebackType
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from backbeat.callbacks import BaseLogger, History, ProgbarLogger, TerminateOnNaN
 from backbeat.data import Batch, size_of
 from backbeat.errors import BackbeatWarning, StateError
-from backbeat.hooks import CallbackList, Fetch, Logs, Stop, Waits
-from backbeat.training.module_host import ModuleHost, TrainingHost
-from backbeat.training.notices import say_troubles
-from backbeat.training.plan import check_rate_owners, has_bar, plan_of, run_params
-from backbeat.training.run_state import RunState
+from backbeat.hooks import CallbackList, Fetch, Logs
+from backbeat.training.module_host import ModuleHost
+from backbeat.training.plan import has_bar, plan_of, run_params
+from backbeat.training.run import Run
 from backbeat.training.schedulers import adopt
-from backbeat.training.signals import GRACE_SECONDS, SIGNAL_NAMES, Signals
+from backbeat.training.signals import GRACE_SECONDS
 from backbeat.training.values import counted, settle
 
 __all__ = ["Loop"]
@@ -36,7 +33,7 @@ __all__ = ["Loop"]
 Data = TypeVar("Data")
 
 
-class Loop:
+class Loop(Run):
     """Rings train, epoch and batch moments around the body of a training loop.
 
     `module` is the `nn.Module` being trained (or a `Model`), `optimizer` its torch optimizer; the
@@ -69,18 +66,14 @@ class Loop:
         validation_data: Any = None,
         grace: float | None = GRACE_SECONDS,
     ) -> None:
-        self.host: TrainingHost = ModuleHost.of(module, optimizer)
-        self.history = History()
+        host = ModuleHost.of(module, optimizer)
+        history = History()
         self._stateful = stateful = tuple(stateful_metrics)
         self._averages = BaseLogger(stateful_metrics=stateful)
-        self._waits = Waits()
-        self.fetch: Fetch = counted(self._waits)
-        self._averages.fetch = self.fetch
-        count_mode = "steps" if samples is None else "samples"
-        self.hooks = CallbackList([self._averages, adopt(callbacks), self.history])
-        if verbose and not has_bar(self.hooks):
-            self.hooks.append(ProgbarLogger(count_mode, stateful))
-        self.params = run_params(
+        hooks = CallbackList([self._averages, adopt(callbacks), history])
+        if verbose and not has_bar(hooks):
+            hooks.append(ProgbarLogger("steps" if samples is None else "samples", stateful))
+        params = run_params(
             batch_size=batch_size,
             epochs=epochs,
             initial_epoch=initial_epoch,
@@ -90,123 +83,19 @@ class Loop:
             do_validation=do_validation,
             metrics=metrics,
         )
-        self._plan = plan_of(self.hooks, self.params, metrics_are_known=metrics is not None)
-        self._owns_rate = any(getattr(each, "owns_rate", False) for each in self.hooks)
-        self._warns_of_nan = not any(isinstance(each, TerminateOnNaN) for each in self.hooks)
-        self._validation_data = validation_data
-        self._latch = self.host.latch
-        self._grace = grace
-        self._signals = Signals(self._latch, grace)
-        self._begun = False
-        self.run_state = RunState(self.host, self.hooks)
-        self._forget()
-
-    def _forget(self) -> None:
-        """Nothing of this run has happened yet."""
-        self._next_epoch: int = self.params["initial_epoch"]
-        self._batches_done = self._batches_ahead = 0
-        self._is_in_batches = self._has_failed = False
-        self.epoch: int | None = None
-        self._epoch_logs: dict[str, Any] = {}
-        self.batch: int | None = None
-        self.batch_logs: Logs | None = None
-        self._stop: Stop | None = None
-
-    # The run
-
-    def __enter__(self) -> Loop:
-        self._latch.clear()
-        # What an earlier run of this loop left behind.
-        self._forget()
-        self.run_state.forget()
-        self._waits.clear()
-        self.host.history = self.history
-        self.host.run_in_progress = self
-        self.hooks.set_model(self.host)
-        self.hooks.set_params(self.params)
-        self.hooks.set_validation_data(self._validation_data)
-        self._signals = Signals(self._latch, self._grace)
-        try:
-            self._signals.listen()
-            check_rate_owners(self.hooks)
-            self.hooks.check_plan(self._plan)
-            self._begun = True
-            self._announce(self.hooks.on_checkpoint_saved)
-            self.hooks.on_train_begin({})
-        except BaseException as error:
-            self._fail(error)
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is not None:
-            self._fail(error)
-            return
-        try:
-            self._end_batch()
-            self._end_epoch()
-            self._signals.check()
-            self._record()
-            self.hooks.on_train_end(dict(self._epoch_logs))
-        except BaseException as late:
-            self._fail(late)
-            raise
-        self._record()
-        self._close()
-
-    def _fail(self, error: BaseException) -> None:
-        if self.epoch is not None:
-            where = f"in epoch {self.epoch}"
-            error.add_note(where if self.batch is None else f"{where}, batch {self.batch}")
-        # What a signal ended stands between two batches; nobody knows where anything else left it.
-        self._has_failed = error is not self._signals.raised
-        self._record()
-        try:
-            self.hooks.on_exception(error)
-        finally:
-            self._close(error)
-
-    def _close(self, error: BaseException | None = None) -> None:
-        self._signals.leave()
-        try:
-            self._announce(None)
-            self.host.run_in_progress = None
-            self.hooks.close(error)
-        finally:
-            self.history.troubles = self.hooks.troubles()
-            say_troubles(self.history.troubles)
-            self._signals.end(error)
-
-    def _leave(self) -> None:
-        self._announce(None)
-        self.host.run_in_progress = None
-
-    def _announce(self, ring: Any) -> None:
-        """Let the callbacks that write checkpoints say so to all the others."""
-        for callback in self.hooks:
-            if hasattr(callback, "announce"):
-                callback.announce = ring
-            if hasattr(callback, "listen_anew"):
-                callback.listen_anew = None if ring is None else self.hooks.listen_anew
-
-    def _record(self) -> None:
-        self.history.stopped = self._stop
-        self.history.cost = self.hooks.cost()
-        self.history.waits = dict(self._waits)
-
-    @property
-    def stopping(self) -> bool:
-        """Whether somebody asked the run to stop; notes where it stood when first seen."""
-        if not self._latch.requested:
-            return False
-        if self._stop is None:
-            self._stop = Stop(self._latch.by, self._latch.reason, self.epoch, self.batch)
-        return True
+        super().__init__(
+            host,
+            hooks,
+            params,
+            history=history,
+            plan=plan_of(hooks, params, metrics_are_known=metrics is not None),
+            validation_data=validation_data,
+            grace=grace,
+        )
+        self.fetch: Fetch = counted(self._waits)
+        self._averages.fetch = self.fetch
+        self._owns_rate = any(getattr(each, "owns_rate", False) for each in hooks)
+        self._warns_of_nan = not any(isinstance(each, TerminateOnNaN) for each in hooks)
 
     # Epochs
 
@@ -243,6 +132,10 @@ class Loop:
         if self.epoch is None:
             raise StateError("log_epoch was called outside of an epoch of loop.epochs().")
         self._epoch_logs.update(settle(values, wait=True))
+
+    def _finish(self) -> None:
+        self._end_batch()
+        self._end_epoch()
 
     def _end_epoch(self) -> None:
         if self.epoch is None:
@@ -301,33 +194,6 @@ class Loop:
             if self._latch.requested:
                 self._signals.check()
             yield batch
-
-    # Going on where an earlier process was killed
-
-    def capture_run(self) -> dict[str, Any] | None:
-        """The whole run as plain data; None where it does not stand between two batches."""
-        if self.batch_logs is not None or self._has_failed:
-            return None
-        is_asked = self.stopping and self._latch.by not in SIGNAL_NAMES
-        done = self._batches_done if self.batch is None else self.batch + 1
-        over = not self._is_in_batches
-        position = {
-            "epoch": self._next_epoch if over or self.epoch is None else self.epoch,
-            "batches": 0 if over else done,
-            "epoch_logs": dict(self._epoch_logs),
-            "stop": asdict(self._stop) if is_asked and self._stop is not None else None,
-        }
-        return self.run_state.capture(position, done=done, over=over)
-
-    def restore_run(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `capture_run` gave: the epochs and batches done are not done again."""
-        self.run_state.restore(state)
-        position = state["position"]
-        self._next_epoch, self._batches_ahead = position["epoch"], position["batches"]
-        self._epoch_logs = dict(position["epoch_logs"])
-        if position["stop"] is not None:
-            self._stop = stop = Stop(**position["stop"])
-            self._latch.request(stop.reason, by=stop.by)
 
     def log_batch(self, *, size: int | None = None, **values: Any) -> None:
         """Log values of the current batch; tensors on a device stay there until they are read.

@@ -1,0 +1,182 @@
+"""Run: how a training run begins, ends, fails, and goes on after a kill."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from types import TracebackType
+from typing import Any, Self
+
+from backbeat.callbacks import History
+from backbeat.hooks import CallbackList, Logs, Plan, Stop, Waits
+from backbeat.training.module_host import TrainingHost
+from backbeat.training.notices import say_troubles
+from backbeat.training.plan import check_rate_owners
+from backbeat.training.run_state import RunState
+from backbeat.training.signals import SIGNAL_NAMES, Signals
+
+__all__ = ["Run"]
+
+
+class Run:
+    """What surrounds the epochs of a run: a `with` that its callbacks hear of, whatever happens.
+
+    Entering it rings train begin. Leaving it rings train end, or `on_exception` if the body
+    raised, and closes every callback in any case. Where the run stands in between is written by
+    the `Loop`, which rings the epochs and batches; here it is kept and given back.
+    """
+
+    def __init__(
+        self,
+        host: TrainingHost,
+        hooks: CallbackList,
+        params: dict[str, Any],
+        *,
+        history: History,
+        plan: Plan,
+        validation_data: Any,
+        grace: float | None,
+    ) -> None:
+        self.host = host
+        self.hooks = hooks
+        self.params = params
+        self.history = history
+        self._plan = plan
+        self._validation_data = validation_data
+        self._waits = Waits()
+        self._latch = host.latch
+        self._grace = grace
+        self._signals = Signals(self._latch, grace)
+        self._begun = False
+        self.run_state = RunState(host, hooks)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Nothing of this run has happened yet."""
+        self._next_epoch: int = self.params["initial_epoch"]
+        self._batches_done = self._batches_ahead = 0
+        self._is_in_batches = self._has_failed = False
+        self.epoch: int | None = None
+        self._epoch_logs: dict[str, Any] = {}
+        self.batch: int | None = None
+        self.batch_logs: Logs | None = None
+        self._stop: Stop | None = None
+
+    def __enter__(self) -> Self:
+        self._latch.clear()
+        # What an earlier run of this object left behind.
+        self._forget()
+        self.run_state.forget()
+        self._waits.clear()
+        self.host.history = self.history
+        self.host.run_in_progress = self
+        self.hooks.set_model(self.host)
+        self.hooks.set_params(self.params)
+        self.hooks.set_validation_data(self._validation_data)
+        self._signals = Signals(self._latch, self._grace)
+        try:
+            self._signals.listen()
+            check_rate_owners(self.hooks)
+            self.hooks.check_plan(self._plan)
+            self._begun = True
+            self._announce(self.hooks.on_checkpoint_saved)
+            self.hooks.on_train_begin({})
+        except BaseException as error:
+            self._fail(error)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._fail(error)
+            return
+        try:
+            self._finish()
+            self._signals.check()
+            self._record()
+            self.hooks.on_train_end(dict(self._epoch_logs))
+        except BaseException as late:
+            self._fail(late)
+            raise
+        self._record()
+        self._close()
+
+    def _finish(self) -> None:
+        """End what is still open when the body is over."""
+
+    def _fail(self, error: BaseException) -> None:
+        if self.epoch is not None:
+            where = f"in epoch {self.epoch}"
+            error.add_note(where if self.batch is None else f"{where}, batch {self.batch}")
+        # What a signal ended stands between two batches; nobody knows where anything else left it.
+        self._has_failed = error is not self._signals.raised
+        self._record()
+        try:
+            self.hooks.on_exception(error)
+        finally:
+            self._close(error)
+
+    def _close(self, error: BaseException | None = None) -> None:
+        self._signals.leave()
+        try:
+            self._announce(None)
+            self.host.run_in_progress = None
+            self.hooks.close(error)
+        finally:
+            self.history.troubles = self.hooks.troubles()
+            say_troubles(self.history.troubles)
+            self._signals.end(error)
+
+    def _announce(self, ring: Any) -> None:
+        """Let the callbacks that write checkpoints say so to all the others."""
+        for callback in self.hooks:
+            if hasattr(callback, "announce"):
+                callback.announce = ring
+            if hasattr(callback, "listen_anew"):
+                callback.listen_anew = None if ring is None else self.hooks.listen_anew
+
+    def _record(self) -> None:
+        self.history.stopped = self._stop
+        self.history.cost = self.hooks.cost()
+        self.history.waits = dict(self._waits)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody asked the run to stop; notes where it stood when first seen."""
+        if not self._latch.requested:
+            return False
+        if self._stop is None:
+            self._stop = Stop(self._latch.by, self._latch.reason, self.epoch, self.batch)
+        return True
+
+    # Going on where an earlier process was killed
+
+    def capture_run(self) -> dict[str, Any] | None:
+        """The whole run as plain data; None where it does not stand between two batches."""
+        if self.batch_logs is not None or self._has_failed:
+            return None
+        is_asked = self.stopping and self._latch.by not in SIGNAL_NAMES
+        done = self._batches_done if self.batch is None else self.batch + 1
+        over = not self._is_in_batches
+        position = {
+            "epoch": self._next_epoch if over or self.epoch is None else self.epoch,
+            "batches": 0 if over else done,
+            "epoch_logs": dict(self._epoch_logs),
+            "stop": asdict(self._stop) if is_asked and self._stop is not None else None,
+        }
+        return self.run_state.capture(position, done=done, over=over)
+
+    def restore_run(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `capture_run` gave: the epochs and batches done are not done again."""
+        self.run_state.restore(state)
+        position = state["position"]
+        self._next_epoch, self._batches_ahead = position["epoch"], position["batches"]
+        self._epoch_logs = dict(position["epoch_logs"])
+        if position["stop"] is not None:
+            self._stop = stop = Stop(**position["stop"])
+            self._latch.request(stop.reason, by=stop.by)
