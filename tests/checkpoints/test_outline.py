@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from backbeat.checkpoints.outline import Outline
-from backbeat.checkpoints.tree import Tree, read_tree, write_tree
+from backbeat.checkpoints.tree import Tree, read_tree
+from backbeat.checkpoints.tree_writing import write_tree
 from tests.files.disks import RecordingDisk
 
 RANDOM = np.random.default_rng(0)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from backbeat.checkpoints import keras2, keras3
 from backbeat.checkpoints.checkpoint import LayerWeights, NamedArray, SavedWeights, format_of
 from backbeat.checkpoints.reading import corrupt, existing_file
-from backbeat.checkpoints.tree import read_tree, write_tree
+from backbeat.checkpoints.tree import read_tree
+from backbeat.checkpoints.tree_writing import write_tree
 from backbeat.errors import ArgumentError
 from backbeat.files import PathLike
 

@@ -6,9 +6,6 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from backbeat.checkpoints.checkpoint import Array
-from backbeat.checkpoints.pieces import Buffer, gathered, pieces
-
 __all__ = ["Outline"]
 
 _PAGE = 1 << 16
@@ -24,25 +21,23 @@ class Outline(io.RawIOBase):
     def __init__(self) -> None:
         super().__init__()
         self._pages: dict[int, bytearray] = {}
-        self._arrays: list[tuple[int, Array]] = []
+        self._arrays: list[tuple[int | None, int]] = []
         self._position = 0
         self._size = 0
 
-    def place(self, offset: int | None, array: Array) -> None:
-        """Remember that `array` belongs at `offset`; None if it has no bytes."""
-        if offset is not None:
-            self._arrays.append((offset, array))
+    def place(self, offset: int | None, size: int) -> None:
+        """Leave a gap of `size` bytes at `offset` for the next array; None if it has no bytes."""
+        self._arrays.append((offset, size))
 
-    def pieces(self) -> Iterator[Buffer]:
-        """The whole file, from beginning to end."""
-        return gathered(self._parts())
-
-    def _parts(self) -> Iterator[Buffer]:
+    def parts(self) -> Iterator[bytes | int]:
+        """The whole file, from beginning to end; for each array the number of its place call."""
         position = 0
-        for offset, array in sorted(self._arrays, key=lambda placed: placed[0]):
+        placed = [(at, size, number) for number, (at, size) in enumerate(self._arrays)]
+        for offset, size, number in sorted(each for each in placed if each[0] is not None):
+            assert offset is not None
             yield self._bytes(position, offset)
-            yield from pieces(array)
-            position = offset + array.nbytes
+            yield number
+            position = offset + size
         yield self._bytes(position, self._size)
 
     def _bytes(self, begin: int, end: int) -> bytes:

@@ -1,26 +1,26 @@
-"""Tree: an HDF5 file as plain groups, arrays and texts, written whole and read with suspicion."""
+"""Tree: an HDF5 file as plain groups, arrays and texts, read with suspicion."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from backbeat.checkpoints import background, digests
+from backbeat.checkpoints import digests
 from backbeat.checkpoints.checkpoint import Array
-from backbeat.checkpoints.name_lists import LARGEST_ATTRIBUTE, get_names, put_names
-from backbeat.checkpoints.outline import Outline
+from backbeat.checkpoints.name_lists import get_names
 from backbeat.checkpoints.reading import corrupt, existing_file
 from backbeat.errors import ArgumentError, CheckpointError
-from backbeat.files import PathLike, make_parents, whole
+from backbeat.files import PathLike
 
-__all__ = ["Tree", "read_tree", "write_tree"]
+__all__ = ["DIGESTS", "Tree", "hdf5_package", "read_tree"]
 
-_DIGESTS = "backbeat_sha256"
+DIGESTS = "backbeat_sha256"
+"""The attribute with the digest of everything in a file."""
 _DEEPEST = 64
 _FILTERS = (1, 2, 3)
 """HDF5's own: gzip, shuffle, checksum."""
@@ -63,13 +63,29 @@ class Tree:
 
     def digests(self, above: str = "") -> Iterator[tuple[str, str]]:
         """The digest of everything in here, by its path; texts as `group@name`."""
-        for name, text in self.attributes.items():
-            if not name.startswith(_DIGESTS):
-                yield f"{above}@{name}", digests.of_text(text)
+        for name, text in self.texts().items():
+            yield f"{above}@{name}", digests.of_text(text)
         for name, array in self.arrays.items():
             yield above + name, digests.of_array(array)
         for name, tree in self.groups.items():
             yield from tree.digests(f"{above}{name}/")
+
+    def texts(self) -> dict[str, str | list[str]]:
+        """The attributes, but for digests."""
+        return {n: text for n, text in self.attributes.items() if not n.startswith(DIGESTS)}
+
+    def all_arrays(self) -> Iterator[Array]:
+        """The arrays here, then those of the groups."""
+        yield from self.arrays.values()
+        for tree in self.groups.values():
+            yield from tree.all_arrays()
+
+    def kind(self) -> Hashable:
+        """Equal for trees that differ in nothing but the values of their arrays."""
+        texts = [(n, t if isinstance(t, str) else tuple(t)) for n, t in self.texts().items()]
+        arrays = [(name, each.dtype.str, each.shape) for name, each in self.arrays.items()]
+        groups = [(name, tree.kind()) for name, tree in self.groups.items()]
+        return tuple(texts), tuple(arrays), tuple(groups)
 
 
 def _parts(path: str) -> list[str]:
@@ -83,63 +99,11 @@ def _parts(path: str) -> list[str]:
     return parts
 
 
-def write_tree(path: PathLike, tree: Tree) -> None:
-    """Write `tree` as an HDF5 file with digests of everything in it, whole or not at all.
-
-    Missing directories are created. Raises CheckpointError if the file cannot be written.
-    """
-    promised = [f"{digest} {name}" for name, digest in tree.digests()]
-    put_names(tree.attributes, _DIGESTS, promised)
-    outline = Outline()
-    with _h5py().File(outline, "w") as file:
-        _fill(file, tree, outline)
-    background.wait_for(path)
-    make_parents(path)
-    with whole(path) as target:
-        for piece in outline.pieces():
-            target.write(piece)
-
-
-def _h5py() -> Any:
+def hdf5_package() -> Any:
     """The h5py package, imported when the first file needs it."""
     import h5py  # pyright: ignore[reportMissingTypeStubs] - it has no types
 
     return h5py
-
-
-def _fill(group: Any, tree: Tree, outline: Outline) -> None:
-    """Describe `tree` in an HDF5 group of the file whose outline it is."""
-    for name, text in tree.attributes.items():
-        group.attrs[name] = _encoded(name, text)
-    for name, array in tree.arrays.items():
-        outline.place(_reserve(group, name, array), array)
-    for name, below in tree.groups.items():
-        _fill(group.create_group(name), below, outline)
-
-
-def _reserve(group: Any, name: str, array: Array) -> int | None:
-    """Make a data set for `array` without writing it; where its bytes belong in the file."""
-    h5py: Any = _h5py()
-    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    layout.set_layout(h5py.h5d.CONTIGUOUS)
-    layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-    layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-    layout.set_obj_track_times(False)
-    link = h5py.h5p.create(h5py.h5p.LINK_CREATE)
-    link.set_char_encoding(h5py.h5t.CSET_UTF8)
-    kind = h5py.h5t.py_create(array.dtype.newbyteorder("<"), logical=True)
-    shape = h5py.h5s.create_simple(array.shape) if array.ndim else h5py.h5s.create(h5py.h5s.SCALAR)
-    return h5py.h5d.create(group.id, name.encode(), kind, shape, layout, link).get_offset()
-
-
-def _encoded(name: str, text: str | list[str]) -> Any:
-    """Texts as every version of h5py and Keras can read them back: fixed-length bytes."""
-    if isinstance(text, list):
-        return np.array([part.encode() for part in text], dtype=None if text else "S1")
-    data = text.encode("utf-8", "surrogateescape")
-    # Only a variable-length text may be longer; Keras itself writes its large ones so.
-    fits = 0 < len(data) <= LARGEST_ATTRIBUTE
-    return np.bytes_(data) if fits else data
 
 
 def read_tree(path: PathLike, expected_bytes: int | None = None) -> tuple[Tree, bool]:
@@ -153,7 +117,7 @@ def read_tree(path: PathLike, expected_bytes: int | None = None) -> tuple[Tree, 
     """
     target = existing_file(path)
     try:
-        with target.open("rb") as source, _h5py().File(source, "r") as file:
+        with target.open("rb") as source, hdf5_package().File(source, "r") as file:
             tree = _Reader(target, expected_bytes).read(file)
     except (CheckpointError, MemoryError):
         raise
@@ -164,7 +128,7 @@ def read_tree(path: PathLike, expected_bytes: int | None = None) -> tuple[Tree, 
 
 def _verify(path: Path, tree: Tree) -> bool:
     """Whether `tree` carried digests; raises if they are not those of its contents."""
-    lines = get_names(tree.attributes, _DIGESTS)
+    lines = get_names(tree.attributes, DIGESTS)
     if lines is None:
         return False
     promised = {name: digest for digest, _, name in (line.partition(" ") for line in lines)}
@@ -185,7 +149,7 @@ class _Reader:
 
     def read(self, group: Any, depth: int = 0) -> Tree:
         """An HDF5 group as a Tree."""
-        h5py = _h5py()
+        h5py = hdf5_package()
         self._enter(group, depth)
         tree = Tree(self._texts(group))
         for key in group:
@@ -202,7 +166,7 @@ class _Reader:
         """Refuse groups in groups without end, by whatever names they lead to each other."""
         if depth > _DEEPEST:
             raise ValueError(f"groups are nested deeper than {_DEEPEST}")
-        address = _h5py().h5o.get_info(group.id).addr
+        address = hdf5_package().h5o.get_info(group.id).addr
         if address in self.seen:
             raise ValueError(f"the group {group.name!r} is there under two names")
         self.seen.add(address)
