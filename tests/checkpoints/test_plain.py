@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backbeat.checkpoints.checkpoint import RawTensor
-from backbeat.checkpoints.plain import from_json, pack, to_json, unpack
+from backbeat.checkpoints.plain import pack, unpack
+from backbeat.checkpoints.strict_json import from_json, to_json
 from backbeat.errors import ArgumentTypeError
 
 PLAIN = st.recursive(

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from backbeat.checkpoints.plain import from_json, pack, to_json, unpack
+from backbeat.checkpoints.plain import pack, unpack
+from backbeat.checkpoints.strict_json import from_json, to_json
 from backbeat.data import Randomness, is_generator
 from backbeat.training.tensor_trees import with_bytes, with_tensors
 

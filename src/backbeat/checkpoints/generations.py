@@ -30,8 +30,9 @@ from backbeat.checkpoints.manifest import (
     read_manifest,
     write_manifest,
 )
-from backbeat.checkpoints.plain import from_json, pack, to_json, unpack
+from backbeat.checkpoints.plain import pack, unpack
 from backbeat.checkpoints.safetensors import file_parts, parse
+from backbeat.checkpoints.strict_json import from_json, to_json
 from backbeat.errors import BackbeatWarning, CheckpointCorruptError, CheckpointError
 from backbeat.files import disk
 from backbeat.files.places import resolve

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backbeat import files
-from backbeat.checkpoints.plain import from_json, to_json
+from backbeat.checkpoints.strict_json import from_json, to_json
 from backbeat.errors import CheckpointCorruptError, CheckpointError
 
 __all__ = ["MANIFEST", "FileDigest", "Manifest", "read_manifest", "write_manifest"]

@@ -1,8 +1,7 @@
-"""Plain: values of a run as strict JSON, with tensors and numbers that are not finite beside it."""
+"""Plain: values of a run as what strict JSON can hold, with tensors beside it."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any, cast
@@ -12,7 +11,7 @@ import numpy as np
 from backbeat.checkpoints.checkpoint import Array, RawTensor
 from backbeat.errors import ArgumentTypeError
 
-__all__ = ["from_json", "pack", "to_json", "unpack"]
+__all__ = ["pack", "unpack"]
 
 Tensors = dict[str, RawTensor]
 
@@ -107,30 +106,3 @@ def _special(sign: str, held: Any, tensors: Mapping[str, RawTensor]) -> Any:
             return tensors[held].array().copy()
         case _:
             raise ValueError(f"{sign!r} stands for nothing that is known")
-
-
-def to_json(value: Any) -> bytes:
-    """`value`, which is packed, as strict JSON in UTF-8."""
-    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "surrogatepass")
-
-
-def from_json(data: bytes) -> Any:
-    """What `to_json` wrote. Raises ValueError or RecursionError for anything that is not strict."""
-    return json.loads(
-        data.decode("utf-8", "surrogatepass"),
-        object_pairs_hook=_without_twins,
-        parse_constant=_refuse,
-    )
-
-
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; two equal names in one could mean either."""
-    unique = dict(pairs)
-    if len(unique) < len(pairs):
-        raise ValueError("a name is there twice")
-    return unique
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")

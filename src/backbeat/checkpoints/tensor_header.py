@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
+
+from backbeat.checkpoints.strict_json import from_text
 
 __all__ = ["CODES", "LARGEST_HEADER", "METADATA", "Header", "Place", "read_header"]
 
@@ -74,25 +75,13 @@ def read_header(file: BinaryIO, size: int) -> Header:
 
 def _parsed(text: str, data_bytes: int) -> Header:
     """What the JSON says, if that can be."""
-    found = json.loads(text, object_pairs_hook=_without_twins, parse_constant=_refuse)
+    found = from_text(text)
     if not text.startswith("{"):
         raise ValueError("its header does not begin with '{'")
     metadata = _metadata(found.pop(METADATA, None))
     tensors = {name: _place(name, part) for name, part in found.items()}
     _check_places(tensors, data_bytes)
     return Header(tensors, metadata, data_bytes)
-
-
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; two equal names in one could mean either."""
-    unique = dict(pairs)
-    if len(unique) < len(pairs):
-        raise ValueError("a name is there twice")
-    return unique
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def _metadata(part: Any) -> dict[str, str]:

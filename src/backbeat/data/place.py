@@ -28,8 +28,8 @@ class Place:
     `floating` is the dtype of every floating-point input, label and weight; None leaves them as
     they are. `integers` says what becomes of integer and boolean inputs: "keep" for models that
     look them up (an embedding), "cast" turns them into `floating` (torch's default dtype, if that
-    is None). Integer labels are always
-    kept, because the losses know what they need; complex values are left alone.
+    is None). Integer labels are always kept, because the losses know what they need; complex
+    values are left alone.
 
     `lends` says that the model only reads its inputs: then those that need no change are views of
     the user's arrays. Otherwise every batch is a copy.

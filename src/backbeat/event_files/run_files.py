@@ -47,11 +47,6 @@ class RunFiles:
         self._name = ""
         self._opened = 0
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the next record goes to a file that is open already."""
-        return self._descriptor is not None
-
     def write(self, records: list[bytes]) -> None:
         """Write all of `records` and empty the list.
 
