@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -99,3 +100,26 @@ def test_boolean_one_hot_labels() -> None:
     outputs = torch.tensor([[0.9, 0.1], [0.8, 0.2]])
 
     assert metrics.categorical_accuracy(labels, outputs).tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 100, 128, 1000])
+@pytest.mark.parametrize("name", ["categorical_accuracy", "sparse_categorical_accuracy"])
+def test_counting_hits_gives_the_very_mean(name: str, size: int) -> None:
+    """The number that a batch logs is bit for bit the mean of its samples' values."""
+    generator = torch.Generator().manual_seed(size)
+    output = torch.rand(size, 3, generator=generator)
+    labels = torch.randint(3, (size,), generator=generator)
+    if name == "categorical_accuracy":
+        labels = torch.nn.functional.one_hot(labels, 3)
+    metric = metrics.get(name)
+
+    assert metric.update(labels, output) == metrics.get(name).batch(labels, output).mean().item()
+
+
+def test_the_share_of_hits_of_no_samples_and_of_several_steps() -> None:
+    """What cannot be counted in one go is averaged as before."""
+    metric = metrics.get("sparse_categorical_accuracy")
+    steps = torch.tensor([[0, 1, 1], [0, 0, 1]]), torch.rand(2, 3, 2)
+
+    assert math.isnan(float(metric.update(torch.zeros(0), torch.zeros(0, 2))))
+    assert metric.update(*steps) == metric.batch(*steps).mean()

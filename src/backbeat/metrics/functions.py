@@ -43,8 +43,9 @@ def from_function(name: str, function: PerSample) -> Metric:
     """The metric called `name` for one of our functions, or a partial of it."""
     plain = _unwrapped(function)
     direction = direction_of_function(plain)
-    # Only the losses have a shorter way to their mean.
-    mean = losses.get(function).mean if direction == "min" and plain is function else None
+    mean: Callable[[Tensor, Tensor], Tensor | float] | None = accuracy.share_of_hits(function)
+    if direction == "min" and plain is function:
+        mean = losses.get(function).mean
     safe = any(plain is each for each in _ARGMAX)
     return BatchMetric(name, direction, function, mean=mean, on_logits_safe=safe)
 

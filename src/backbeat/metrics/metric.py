@@ -51,7 +51,7 @@ class BatchMetric(Metric):
         direction: Direction | None,
         batch: Callable[[Tensor, Tensor], Tensor],
         *,
-        mean: Callable[[Tensor, Tensor], Tensor] | None = None,
+        mean: Callable[[Tensor, Tensor], Tensor | float] | None = None,
         on_logits_safe: bool = False,
     ) -> None:
         super().__init__(name, direction)
@@ -60,7 +60,9 @@ class BatchMetric(Metric):
         self.on_logits_safe = on_logits_safe
         self._mean = mean
 
-    def update(self, y_true: Tensor, y_pred: Tensor, weight: Tensor | None = None) -> Tensor:
+    def update(
+        self, y_true: Tensor, y_pred: Tensor, weight: Tensor | None = None
+    ) -> Tensor | float:
         """The mean over the batch; with `weight` the weighted mean, `sum(w * m) / sum(w)`."""
         if weight is None:
             if self._mean is not None:
