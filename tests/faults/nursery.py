@@ -7,6 +7,7 @@ may hang. So hundreds of trials, each in a process of its own that may be killed
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import json
 import os
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 INTERRUPTED = 130
+PR_SET_PDEATHSIG = 1
 
 
 class Child:
@@ -59,6 +61,11 @@ class Nursery:
         )
         return self
 
+    @property
+    def pid(self) -> int:
+        """The process that the children are forks of."""
+        return self._process.pid
+
     def __exit__(self, *raised: object) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -90,8 +97,10 @@ def main() -> None:
         if "run" in request:
             module = importlib.import_module(request["run"][0])
             assert thread_count() == 1
+            nursery = os.getpid()
             pid = os.fork()
             if pid == 0:
+                die_with(nursery)
                 live(getattr(module, request["run"][1]), request)
             alive.add(pid)
             print(pid, flush=True)
@@ -116,6 +125,20 @@ def warm_up() -> None:
         model.fit(torch.zeros(1, 1), torch.zeros(1, 1), verbose=0)
         model.save_weights(f"{folder}/warm.h5")
         model.save_weights(f"{folder}/warm.safetensors")
+    # The first optimizer and the first schedule of torch's import much more of it.
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.Adam([parameter])
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+    parameter.square().sum().backward()
+    optimizer.step()
+    schedule.step()
+
+
+def die_with(parent: int) -> None:
+    """Let this process be killed when its parent ends, by whatever: else it might run for ever."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def live(function: Any, request: dict[str, Any]) -> None:
