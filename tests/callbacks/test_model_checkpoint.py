@@ -447,6 +447,9 @@ def test_a_fixed_name_of_another_format(tmp_path: Path) -> None:
     ("keywords", "message"),
     [
         ({"every": 5, "period": 2}, "every=5 takes the place of period=2"),
+        ({"every": []}, "every is an empty list"),
+        ({"every": 0}, "every is a number of steps of at least 1"),
+        ({"every": ""}, "every is 'epoch', a number of steps"),
         ({"keep_last": 0}, "keep_last is a number of at least 1"),
         ({"when_busy": "never"}, "when_busy is 'wait' or 'skip'; got 'never'"),
     ],

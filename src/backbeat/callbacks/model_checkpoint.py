@@ -119,7 +119,7 @@ class ModelCheckpoint(Checked):
         self.best_path = self._fixed("best_path", best_path)
         self.last_path = self._fixed("last_path", last_path)
         self.save_on_exception = self._fixed("save_on_exception", save_on_exception)
-        self._triggers = Triggers("ModelCheckpoint", every or f"{period} epochs")
+        self._triggers = Triggers("ModelCheckpoint", f"{period} epochs" if every is None else every)
         counts = {"batch", "step"} & set(self._template.names)
         self._hears_batches = self._triggers.hear_batches or bool(counts)
         self._reset()
