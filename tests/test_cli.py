@@ -205,6 +205,21 @@ def test_a_reader_that_goes_away(logdir: Path) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("arguments", [["curves"], ["curves", "--help"]])
+def test_a_terminal_without_the_signs(logdir: Path, arguments: list[str]) -> None:
+    """The figures are shown all the same, with question marks for the curve."""
+    result = subprocess.run(
+        [sys.executable, "-m", "backbeat", *arguments, str(logdir)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": "ascii"},
+        check=False,
+    )
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "?" in result.stdout
+
+
 def test_it_is_installed() -> None:
     """The package installs the command under its name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

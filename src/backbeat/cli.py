@@ -33,6 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     `arguments` are those of the command line by default. Wrong ones end the program with status 2.
     """
+    stdout: Any = sys.stdout
+    if hasattr(stdout, "reconfigure"):
+        # A terminal that knows only ASCII shows question marks, which is better than no figures.
+        stdout.reconfigure(errors="replace")
     parsed = _parser().parse_args(arguments)
     try:
         return parsed.command(parsed)
