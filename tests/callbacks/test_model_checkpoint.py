@@ -4,7 +4,7 @@ import errno
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -433,6 +433,20 @@ def test_fixed_names(tmp_path: Path, in_line: bool) -> None:
     assert (tmp_path / "sub" / "last.txt").read_text() == "w 2\n"
     assert told[-2:] == ["3.txt", "last.txt"]
     assert told.count("best.txt") == 2
+
+
+@pytest.mark.parametrize("other", ["filepath", "last_path", "save_on_exception"])
+def test_the_best_has_a_name_of_its_own(other: str) -> None:
+    """Where any other save has the same name the best one would be lost."""
+    arguments = {"filepath": "{epoch}.h5", "best_path": "./best.h5"} | {other: "best.h5"}
+
+    with pytest.raises(ArgumentError) as caught:
+        ModelCheckpoint(**cast(Any, arguments))
+
+    assert str(caught.value) == (
+        f"ModelCheckpoint: best_path and {other} are both 'best.h5', so the best save would be "
+        "overwritten by others. Give best_path a name of its own."
+    )
 
 
 def test_a_fixed_name_of_another_format(tmp_path: Path) -> None:

@@ -119,6 +119,7 @@ class ModelCheckpoint(Checked):
         self.best_path = self._fixed("best_path", best_path)
         self.last_path = self._fixed("last_path", last_path)
         self.save_on_exception = self._fixed("save_on_exception", save_on_exception)
+        self._check_best_path()
         self._triggers = Triggers("ModelCheckpoint", f"{period} epochs" if every is None else every)
         counts = {"batch", "step"} & set(self._template.names)
         self._hears_batches = self._triggers.hear_batches or bool(counts)
@@ -135,6 +136,20 @@ class ModelCheckpoint(Checked):
                 "its suffix must be the same."
             )
         return text
+
+    def _check_best_path(self) -> None:
+        """Under no other name may a save lie where the best one does."""
+        if self.best_path is None:
+            return
+        others = {"last_path": self.last_path, "save_on_exception": self.save_on_exception}
+        if not self.save_best_only:
+            others["filepath"] = self._template.text
+        for name, path in others.items():
+            if path is not None and Path(path).absolute() == Path(self.best_path).absolute():
+                raise ArgumentError(
+                    f"ModelCheckpoint: best_path and {name} are both {path!r}, so the best save "
+                    "would be overwritten by others. Give best_path a name of its own."
+                )
 
     def _reset(self) -> None:
         self._begin_keeping()
