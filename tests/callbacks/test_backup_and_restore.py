@@ -100,6 +100,22 @@ def test_more_epochs_go_on(tmp_path):
     assert longer.history == fit(epochs=5).history
 
 
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_fewer_epochs_are_refused(tmp_path, epochs):
+    """They would end normally at once, and remove what is further on."""
+    interrupted(tmp_path, 8, save_freq=1, epochs=3)
+    before = names(tmp_path)
+
+    with pytest.raises(CheckpointError) as caught:
+        fit(BackupAndRestore(tmp_path), epochs=epochs)
+
+    assert str(caught.value) == (
+        "The backup stands after 2 epochs and 1 batches, but this run ends with "
+        f"epochs={epochs}. Pass a larger epochs=, or give this run another backup_dir."
+    )
+    assert names(tmp_path) == before
+
+
 def test_an_error_leaves_the_last_save(tmp_path):
     """A callback's error in mid-epoch saves nothing: nobody knows who had heard the batch."""
     interrupted(tmp_path, 5)

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from backbeat.callbacks import History
+from backbeat.errors import CheckpointError
 from backbeat.hooks import CallbackList, Logs, Plan, Stop, Waits
 from backbeat.training.module_host import TrainingHost
 from backbeat.training.notices import say_troubles
@@ -171,10 +172,20 @@ class Run:
         }
         return self.run_state.capture(position, done=done, over=over)
 
+    def _check_reach(self, epoch: int, batches: int) -> None:
+        """A run that ends earlier would undo nothing, and take its end for that of the backup."""
+        if epoch + bool(batches) > self.params["epochs"]:
+            raise CheckpointError(
+                f"The backup stands after {epoch} epochs and {batches} batches, but this run ends "
+                f"with epochs={self.params['epochs']}. Pass a larger epochs=, or give this run "
+                "another backup_dir."
+            )
+
     def restore_run(self, state: Mapping[str, Any]) -> None:
         """Go on from what `capture_run` gave: the epochs and batches done are not done again."""
-        self.run_state.restore(state)
         position = state["position"]
+        self._check_reach(position["epoch"], position["batches"])
+        self.run_state.restore(state)
         self._next_epoch, self._batches_ahead = position["epoch"], position["batches"]
         self._epoch_logs = dict(position["epoch_logs"])
         if position["stop"] is not None:
