@@ -120,6 +120,21 @@ def test_groups_scale_together(optimizer: optimizers.Optimizer) -> None:
     assert optimizer.rates == pytest.approx([0.4, 0.04])
 
 
+def test_ratios_of_groups_come_back_with_a_rate_of_zero():
+    """A run that was killed at the first step of a warm-up goes on with its groups apart."""
+    first, second = (torch.nn.Parameter(torch.ones(1)) for _ in range(2))
+    groups = [{"params": [first], "lr": 0.1}, {"params": [second], "lr": 0.01}]
+    killed, resumed = optimizers.SGD(0.1), optimizers.SGD(0.1)
+    killed.bind([dict(group) for group in groups])
+    killed.lr = 0.0
+    resumed.bind([dict(group) for group in groups])
+
+    resumed.load_state_dict(killed.state_dict())
+    resumed.lr = 1.0
+
+    assert resumed.rates == pytest.approx([1.0, 0.1])
+
+
 def test_group_that_starts_at_zero(optimizer: optimizers.Optimizer) -> None:
     """Without a ratio to keep, every group gets the value."""
     optimizer.bind(groups(rate=0.0))

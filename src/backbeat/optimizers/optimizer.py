@@ -212,6 +212,7 @@ class Optimizer:
             "iterations": self.iterations,
             "rates": self.rates,
             "torch": self.torch.state_dict(),
+            "ratios": list(cast(Rates, self._rates).ratios),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -221,6 +222,8 @@ class Optimizer:
         self.iterations = int(state["iterations"])
         self._rates = Rates(bound.param_groups, self.decay)
         self._rates.write(bound.param_groups, [float(rate) for rate in state["rates"]])
+        # A rate of 0 does not tell them.
+        self._rates.ratios = [float(ratio) for ratio in state.get("ratios", self._rates.ratios)]
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())

@@ -31,7 +31,8 @@ class Rates:
     def __init__(self, groups: list[Group], decay: float) -> None:
         self._decay = decay
         self._undecayed = [float(group["lr"]) for group in groups]
-        self._ratios = self._proportions(self._undecayed) or [1.0] * len(groups)
+        self.ratios = self._proportions(self._undecayed) or [1.0] * len(groups)
+        """Of every group to group 0, as they were when that had a rate other than 0."""
 
     def read(self, groups: list[Group]) -> list[float]:
         """The rate of every group."""
@@ -48,8 +49,8 @@ class Rates:
 
         The ratios outlive a rate of 0, so a warm-up from 0 keeps the groups apart.
         """
-        self._ratios = self._proportions(self.read(groups)) or self._ratios
-        self.write(groups, [value * ratio for ratio in self._ratios])
+        self.ratios = self._proportions(self.read(groups)) or self.ratios
+        self.write(groups, [value * ratio for ratio in self.ratios])
 
     def decay(self, groups: list[Group], iterations: int) -> None:
         """Set the groups to `rate / (1 + decay * iterations)`."""
