@@ -48,7 +48,11 @@ def train(directory: Path) -> Runs:
     torch.manual_seed(0)
     histories: dict[str, Any] = {}
     pictures = Sequential(
-        [Conv2D(4, 3, input_shape=(6, 6, 1), name="conv"), Flatten(), Dense(3, name="dense")]
+        [
+            Conv2D(4, 3, input_shape=(6, 6, 1), name="conv"),
+            Flatten(name="flat"),
+            Dense(3, name="dense"),
+        ]
     )
     pictures.compile("adam", "mse", metrics=["mae"])
     stopper = EarlyStopping("val_loss", min_delta=10, patience=2)
@@ -63,7 +67,11 @@ def train(directory: Path) -> Runs:
     histories["plain"] = fit(plain, IMAGES, [board])
 
     sentences = Sequential(
-        [Embedding(5, 4, input_length=3, name="words"), Flatten(), Dense(3, name="dense")]
+        [
+            Embedding(5, 4, input_length=3, name="words"),
+            Flatten(name="flat"),
+            Dense(3, name="dense"),
+        ]
     )
     sentences.compile("adam", "mse", metrics=["mae"])
     (directory / "labels.tsv").write_text("\n".join(WORDS) + "\n", encoding="utf-8")

@@ -41,7 +41,7 @@ def browser() -> Iterator[Browser]:
     ("tab", "texts", "drawn"),
     [
         ("scalars", ["val_loss", "batch_mae"], "tf-line-chart-data-loader"),
-        ("histograms", ["conv_out", "flatten_1_out"], "tf-histogram-loader"),
+        ("histograms", ["conv_out", "flat_out"], "tf-histogram-loader"),
         ("graphs", ["Main Graph", "conv", "output"], "tf-graph-scene"),
         ("projector", ["2 tensors found", "Total variance described: 9"], "canvas"),
     ],

@@ -69,7 +69,7 @@ def test_histograms_and_distributions(server, runs):
     """Weights, gradients and layer outputs are in both tabs, with NumPy's counts."""
     names = {"conv/kernel_0", "conv/bias_0", "dense/kernel_0", "dense/bias_0"}
     grads = {f"{name}_grad" for name in names}
-    outputs = {"conv_out", "flatten_1_out", "dense_out"}
+    outputs = {"conv_out", "flat_out", "dense_out"}
     wanted = names | grads | outputs
     kernel = runs.pictures.get_weights()[2]
 
