@@ -65,6 +65,7 @@ class Ignite:
         trainer.add_event_handler(Events.EPOCH_COMPLETED, best, {"model": self.module})
 
     def fit(self, epochs: int) -> None:
+        self.trainer.state.max_epochs = None  # else a shorter run would go on with the longer one
         self.trainer.run(self.loader, max_epochs=epochs)
 
     def logits(self) -> np.ndarray:
