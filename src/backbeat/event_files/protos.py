@@ -10,22 +10,22 @@ from backbeat.errors import MissingPackageError
 __all__ = ["Event", "GraphDef", "Summary", "TensorProto"]
 
 
-def Event(**fields: Any) -> Any:  # noqa: N802
+def Event(**fields: Any) -> Any:  # noqa: N802 the name of the message
     """One record of an event file: a wall time, a step, and what was observed."""
     return _module("event").Event(**fields)
 
 
-def GraphDef(**fields: Any) -> Any:  # noqa: N802
+def GraphDef(**fields: Any) -> Any:  # noqa: N802 the name of the message
     """A graph: nodes with their inputs."""
     return _module("graph").GraphDef(**fields)
 
 
-def Summary(**fields: Any) -> Any:  # noqa: N802
+def Summary(**fields: Any) -> Any:  # noqa: N802 the name of the message
     """Values, each with its tag; `Summary.Value` is one of them."""
     return _module("summary").Summary(**fields)
 
 
-def TensorProto(**fields: Any) -> Any:  # noqa: N802
+def TensorProto(**fields: Any) -> Any:  # noqa: N802 the name of the message
     """An array with its type and shape."""
     return _module("tensor").TensorProto(**fields)
 
