@@ -80,7 +80,7 @@ def test_a_forked_child_does_not_keep_it(tmp_path: Path) -> None:
     os.read(ready[0], 1)
     with pytest.raises(DirectoryInUseError):
         files.lock_directory(tmp_path)
-    lock._close()  # as the system does for a killed process
+    lock.become_inert()  # as the system does for a killed process
 
     files.lock_directory(tmp_path).release()
     os.write(done[1], b"x")

@@ -6,12 +6,12 @@ what is on its way there.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from backbeat import forks
 from backbeat.files import PathLike
 from backbeat.files.places import resolve
 
@@ -122,9 +122,7 @@ class _Writer:
 
 
 _writer = _Writer()
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_writer.become_inert)
+forks.silence_in_children(_writer)
 
 
 def submit(write: Callable[[], None], targets: Iterable[PathLike]) -> Job:

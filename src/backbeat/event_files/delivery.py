@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import atexit
-import os
 import threading
 import time
 import weakref
 
+from backbeat import forks
 from backbeat.event_files.backlog import FINE_VALUES, Backlog
 from backbeat.event_files.packing import Packer
 from backbeat.event_files.report import Report
@@ -96,6 +96,7 @@ class Delivery:
             self._ended = True
             self.threshold = 0
         _open.discard(self)
+        forks.forget(self)
         if self._thread is None:
             return
         self._closing = True
@@ -127,6 +128,7 @@ class Delivery:
             self._thread = thread
             self.threshold = _CROWD
             _open.add(self)
+            forks.silence_in_children(self)
         return True
 
     def _end(self, error: BaseException) -> None:
@@ -135,8 +137,9 @@ class Delivery:
         self.threshold = 0
         self.report.error = f"the writing thread ended: {error!r}"
 
-    def make_inert(self) -> None:
+    def become_inert(self) -> None:
         """In a forked child: never write, and never wait for a thread that is not there."""
+        _open.discard(self)
         self._ended = True
         self.threshold = 0
         self._thread = None
@@ -220,12 +223,4 @@ def _close_all() -> None:
         delivery.close()
 
 
-def _make_all_inert() -> None:
-    for delivery in list(_open):
-        delivery.make_inert()
-    _open.clear()
-
-
 atexit.register(_close_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_make_all_inert)

@@ -7,13 +7,13 @@ import errno
 import json
 import os
 import socket
-import weakref
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from backbeat import forks
 from backbeat.errors import DirectoryInUseError
 from backbeat.files import disk
 from backbeat.files.disk import PathLike, teaching
@@ -52,7 +52,7 @@ class DirectoryLock:
         self.left_by = left_by
         """The run before, if it ended without releasing the lock: it was killed."""
         self._descriptor: int | None = descriptor
-        _held.add(self)
+        forks.silence_in_children(self)
 
     def release(self) -> None:
         """Let others write there; releasing again does nothing."""
@@ -60,9 +60,10 @@ class DirectoryLock:
             # Removed while it is still locked: nobody else can hold a lock on this very file.
             with contextlib.suppress(OSError):
                 disk.current.unlink(self.path)
-            self._close()
+            self.become_inert()
 
-    def _close(self) -> None:
+    def become_inert(self) -> None:
+        """Let go of the file; a forked child must not keep the lock after its parent was killed."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             with contextlib.suppress(OSError):
@@ -78,18 +79,6 @@ class DirectoryLock:
         traceback: TracebackType | None,
     ) -> None:
         self.release()
-
-
-_held: weakref.WeakSet[DirectoryLock] = weakref.WeakSet()
-
-
-def _forget_in_child() -> None:
-    """A forked child must not keep the lock alive after its parent was killed."""
-    for lock in list(_held):
-        lock._close()  # pyright: ignore[reportPrivateUsage] - the same concept, in this file
-
-
-os.register_at_fork(after_in_child=_forget_in_child)
 
 
 def lock_directory(directory: PathLike, run: str = "") -> DirectoryLock:

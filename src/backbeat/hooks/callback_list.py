@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from backbeat import forks
 from backbeat.errors import ArgumentTypeError
-from backbeat.hooks import forks
 from backbeat.hooks.bell import Bell
 from backbeat.hooks.callback import PHASES, Callback
 from backbeat.hooks.cost import CostTable
@@ -137,7 +137,7 @@ class CallbackList:
 
     def _begin(self, moment: str, logs: Values) -> None:
         for callback in self._heard():
-            forks.is_running(self)
+            forks.silence_in_children(self)
             if not any(callback is begun for begun in self._begun):
                 self._begun.append(callback)
             self._checked = [each for each in self._checked if each is not callback]
@@ -176,7 +176,7 @@ class CallbackList:
                 self._bells["close"].ring_for(self._begun.pop())
             except BaseException as another:
                 errors.append(another)
-        forks.is_over(self)
+        forks.forget(self)
         if errors:
             first = with_notes(errors)
             if error is None:

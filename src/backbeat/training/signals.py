@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import _thread
-import os
 import signal
 import threading
 from types import FrameType
 from typing import Any
 
+from backbeat import forks
 from backbeat.errors import ArgumentError, ArgumentTypeError
 from backbeat.hooks import StopLatch
 from backbeat.training.notices import say
@@ -63,6 +63,7 @@ class Signals:
             if outer.pending is not None:
                 self._note(outer.pending)
         _listening.append(self)
+        forks.silence_in_children(self)
         for number in (signal.SIGINT, signal.SIGTERM):
             previous = signal.getsignal(number)
             # None is a handler that was not set by Python, and could not be put back.
@@ -92,6 +93,7 @@ class Signals:
         self._is_on = False
         if self in _listening:
             _listening.remove(self)
+            forks.forget(self)
         for number in self._previous:
             # A handler that somebody put over ours is theirs to remove.
             if signal.getsignal(number) is self._handler:
@@ -106,7 +108,8 @@ class Signals:
             return owner._handler_before(number)
         return previous
 
-    def _become_inert(self) -> None:
+    def become_inert(self) -> None:
+        """A forked child, such as a worker of a DataLoader, is no run: signals mean the usual."""
         self._ended = threading.Event()  # a thread that is not here may hold the old one's lock
         self._restore()
 
@@ -177,12 +180,3 @@ def _error_of(number: int) -> BaseException:
 
 def _name(number: int) -> str:
     return signal.Signals(number).name
-
-
-def _forget_in_child() -> None:
-    # A forked child, such as a worker of a DataLoader, is no run: signals mean the usual there.
-    while _listening:
-        _listening[-1]._become_inert()  # pyright: ignore[reportPrivateUsage] ours
-
-
-os.register_at_fork(after_in_child=_forget_in_child)
