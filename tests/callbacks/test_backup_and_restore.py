@@ -2,6 +2,8 @@
 
 import json
 import re
+import threading
+import time
 import warnings
 
 import numpy as np
@@ -10,6 +12,9 @@ import torch
 
 from backbeat import Loop
 from backbeat.callbacks import BackupAndRestore, Callback, EarlyStopping, LambdaCallback
+from backbeat.checkpoints import background
+from backbeat.checkpoints.background import Job
+from backbeat.checkpoints.generation import manifest_of, read_state
 from backbeat.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -17,7 +22,7 @@ from backbeat.errors import (
     CheckpointError,
     DirectoryInUseError,
 )
-from backbeat.files import Disk
+from backbeat.files import Disk, lock_directory
 from backbeat.layers import BatchNormalization, Dense
 from backbeat.models import Sequential
 from backbeat.testing import FakeHost, play
@@ -278,32 +283,209 @@ class Full(Disk):
         return super().write(descriptor, data)
 
 
-def test_a_full_disk_is_a_warning_and_tried_again(tmp_path, monkeypatch):
-    """Training goes on, and the next save succeeds."""
+def fill(disk, directory, epochs):
+    """A callback that fills the disk at the ends of `epochs`, once earlier saves are done."""
+
+    def at(epoch, logs):
+        background.wait_for(directory)
+        disk.is_full = epoch in epochs
+
+    return LambdaCallback(on_epoch_end=at)
+
+
+IN_LINE_OR_NOT = pytest.mark.parametrize("in_background", [True, False])
+
+
+@IN_LINE_OR_NOT
+def test_a_full_disk_is_a_warning_and_tried_again(tmp_path, monkeypatch, in_background):
+    """Training goes on, the next save succeeds, and the run tells of it once more at its end."""
     disk = Full()
     monkeypatch.setattr("backbeat.files.disk.current", disk)
-    fills = LambdaCallback(on_epoch_end=lambda epoch, _: setattr(disk, "is_full", epoch == 1))
-    backup = BackupAndRestore(tmp_path, delete_checkpoint=False)
+    backup = BackupAndRestore(tmp_path, delete_checkpoint=False, background=in_background)
     with pytest.warns(BackbeatWarning, match="The disk is full.*tried again at the next save"):
-        fit(fills, backup)
+        history = fit(fill(disk, tmp_path, {1}), backup)
 
     assert names(tmp_path) == ["gen-000001", "gen-000002"]
     assert state_in(tmp_path)["position"]["epoch"] == 3
+    assert history.troubles == [
+        "BackupAndRestore: the run could not be saved once; a later save succeeded"
+    ]
 
 
-def test_a_disk_that_stays_full_is_an_error_at_the_end(tmp_path, monkeypatch):
-    """Only where the backup is to be kept: otherwise a normal end needs none."""
+@IN_LINE_OR_NOT
+def test_a_disk_that_stays_full_is_an_error_at_the_end(tmp_path, monkeypatch, in_background):
+    """Only where the backup is to be kept: otherwise a normal end needs none. One warning."""
     disk = Full()
     monkeypatch.setattr("backbeat.files.disk.current", disk)
-    fills = LambdaCallback(on_epoch_end=lambda *_: setattr(disk, "is_full", True))
-    with pytest.warns(BackbeatWarning, match="tried again"):
-        fit(fills, BackupAndRestore(tmp_path / "gone"))
+    with pytest.warns(BackbeatWarning, match="tried again") as warned:
+        history = fit(
+            fill(disk, tmp_path / "gone", range(9)),
+            BackupAndRestore(tmp_path / "gone", background=in_background),
+        )
+
+    assert len(warned) == 1
+    assert len(history.troubles) == 1
+    assert "could not be saved 3 times; lastly: " in history.troubles[0]
+
     disk.is_full = False
+    kept = BackupAndRestore(tmp_path, delete_checkpoint=False, background=in_background)
     with (
         pytest.warns(BackbeatWarning, match="tried again"),
         pytest.raises(CheckpointError, match="The model is still in memory"),
     ):
-        fit(fills, BackupAndRestore(tmp_path, delete_checkpoint=False))
+        fit(fill(disk, tmp_path, range(9)), kept)
+
+
+class Held(Disk):
+    """Lets no generation get its name before `gate` is open."""
+
+    def __init__(self):
+        self.gate, self.reached = threading.Event(), threading.Event()
+
+    def replace(self, source, target):
+        if target.name.startswith("gen-"):
+            self.reached.set()
+            assert self.gate.wait(30)
+        super().replace(source, target)
+
+
+@pytest.fixture
+def held(monkeypatch):
+    disk = Held()
+    monkeypatch.setattr("backbeat.files.disk.current", disk)
+    yield disk
+    disk.gate.set()
+
+
+def test_training_goes_on_while_it_is_written(tmp_path, held):
+    """And what is written is the run as it stood, not as it stands by then."""
+    before = []
+
+    def in_epoch(batch, logs):
+        if backup.model.optimizer.iterations == 5:
+            assert held.reached.wait(30)
+            before.extend(names(tmp_path))
+            held.gate.set()
+
+    backup = BackupAndRestore(tmp_path, delete_checkpoint=False)
+    history = fit(backup, LambdaCallback(on_batch_end=in_epoch), epochs=2)
+    path = tmp_path / "gen-000001"
+    first = read_state(path, manifest_of(path, 1))
+
+    assert not [name for name in before if name.startswith("gen-")]
+    assert first["position"]["epoch"] == 1
+    assert first["callbacks"]["History"]["state"]["history"]["loss"] == history.history["loss"][:1]
+    alone = new_model()
+    fit(model=alone, epochs=1)
+    assert first["weights"]["0.weight"].array().tolist() == alone.get_weights()[0].T.tolist()
+
+
+def test_in_line_it_is_there_when_training_goes_on(tmp_path):
+    """background=False writes before the next epoch begins."""
+    seen = []
+    looks = LambdaCallback(on_epoch_begin=lambda epoch, _: seen.append(names(tmp_path)[1:]))
+    fit(BackupAndRestore(tmp_path, background=False), looks)
+
+    assert seen == [[], ["gen-000001"], ["gen-000001", "gen-000002"]]
+
+
+def test_the_next_save_waits(tmp_path, held):
+    """Never two on their way: the memory of the first is used by the second."""
+    waited = []
+
+    def open_later():
+        assert held.reached.wait(30)
+        time.sleep(0.2)
+        waited.append(names(tmp_path))
+        held.gate.set()
+
+    opener = threading.Thread(target=open_later)
+    opener.start()
+    began = []
+    begins = LambdaCallback(on_epoch_begin=lambda epoch, _: began.append((epoch, bool(waited))))
+    fit(BackupAndRestore(tmp_path, delete_checkpoint=False), begins)
+    opener.join()
+
+    assert began == [(0, False), (1, False), (2, True)]
+    assert names(tmp_path) == ["gen-000002", "gen-000003"]
+
+
+def test_ctrl_c_while_waiting_leaves_a_whole_save(tmp_path, held, monkeypatch):
+    """The directory stays this run's until it is written; then the next run goes on from it."""
+
+    def interrupted(job):
+        raise KeyboardInterrupt
+
+    class Impatient(Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                monkeypatch.setattr(Job, "wait", interrupted)
+
+    backup = BackupAndRestore(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        fit(backup, Impatient())
+    monkeypatch.undo()
+    monkeypatch.setattr("backbeat.files.disk.current", held)
+    with pytest.raises(DirectoryInUseError):
+        lock_directory(tmp_path)
+    threading.Timer(0.2, held.gate.set).start()
+    resumed = fit(BackupAndRestore(tmp_path, delete_checkpoint=False))
+
+    assert resumed.history == fit().history
+    assert min(names(tmp_path)) == "gen-000002"
+
+
+def test_old_saves_that_cannot_be_removed_are_a_warning(tmp_path, monkeypatch):
+    """The new one is safe."""
+
+    class Sticky(Disk):
+        def unlink(self, path):
+            if path.parent.name.startswith(".backbeat-trash"):
+                raise OSError(5, "Input/output error")
+            super().unlink(path)
+
+    monkeypatch.setattr("backbeat.files.disk.current", Sticky())
+    with pytest.warns(BackbeatWarning, match="BackupAndRestore: .*gen-000001 could not be removed"):
+        fit(BackupAndRestore(tmp_path, delete_checkpoint=False))
+
+    assert {"gen-000002", "gen-000003"} <= set(names(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("n" * 300, "cannot be written: File name too long. The name is too long"),
+        ("file", "cannot be written: Not a directory. A part of the path is a file"),
+        ("file/below", "cannot be written: Not a directory. A part of the path is a file"),
+    ],
+)
+def test_a_directory_that_cannot_be_is_refused_before_training(tmp_path, name, text):
+    """With what is wrong and what to do."""
+    (tmp_path / "file").write_text("mine")
+    trained = []
+    sees = LambdaCallback(on_batch_end=lambda batch, logs: trained.append(batch))
+    with pytest.raises(CheckpointError, match=re.escape(text)):
+        fit(sees, BackupAndRestore(tmp_path / name))
+
+    assert trained == []
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("operation", ["open", "make_directory"])
+def test_without_permission_it_is_refused_before_training(tmp_path, monkeypatch, operation):
+    """Files and directories are tried out; afterwards the directory is free."""
+
+    def denied(disk, path, *rest):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "run").mkdir()
+    monkeypatch.setattr(Disk, operation, denied)
+    with pytest.raises(CheckpointError, match="You may not write there"):
+        fit(BackupAndRestore(tmp_path / "run"))
+    monkeypatch.undo()
+
+    assert names(tmp_path / "run") == []
+    fit(BackupAndRestore(tmp_path / "run"))
 
 
 def test_further_things_belong_to_the_run(tmp_path):

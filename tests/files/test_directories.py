@@ -92,6 +92,28 @@ def test_every_operation_of_filling_may_fail(
         assert names(tmp_path) == []
 
 
+def test_probing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory with a file in it is really made, and nothing of it stays."""
+    disk = RecordingDisk()
+    monkeypatch.setattr("backbeat.files.disk.current", disk)
+    files.probe_directory(tmp_path)
+
+    assert {"make_directory", "open", "unlink", "remove_directory"} <= set(disk.operations)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_probing_what_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """Whether it is the directory or the file in it."""
+    monkeypatch.setattr("backbeat.files.disk.current", FailingDisk(at, errno.EACCES))
+    with pytest.raises(CheckpointError, match="You may not write there"):
+        files.probe_directory(tmp_path)
+
+    assert names(tmp_path) == []
+
+
 def test_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory gets its new name durably, and never replaces a full one."""
     fill(tmp_path / "old")

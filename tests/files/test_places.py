@@ -80,6 +80,12 @@ def test_make_parents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert files.make_parents(tmp_path / "a" / "b" / "weights.h5") == []
 
 
+def test_make_parents_with_a_name_that_is_too_long(tmp_path: Path) -> None:
+    """The error teaches, though no operation that writes has been tried."""
+    with pytest.raises(CheckpointError, match="The name is too long: give a shorter one"):
+        files.make_parents(tmp_path / ("n" * 300) / "file")
+
+
 def test_make_parents_below_a_file(tmp_path: Path) -> None:
     """A file in the way is reported."""
     (tmp_path / "file").write_text("")

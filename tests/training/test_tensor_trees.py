@@ -2,10 +2,12 @@
 
 from collections import OrderedDict
 
+import numpy as np
 import pytest
 import torch
 
 from backbeat.checkpoints import RawTensor
+from backbeat.training.staging import Staging
 from backbeat.training.tensor_trees import with_bytes, with_tensors
 
 
@@ -19,6 +21,28 @@ def test_tensors_of_any_type_come_back_bit_for_bit(dtype):
     back = with_tensors(with_bytes(tensor))
 
     assert (back.dtype, back.tolist()) == (dtype, tensor.tolist())
+
+
+def test_training_goes_on_with_the_tensors():
+    """What is changed afterwards, tensor or array, is as it was in the bytes."""
+    tensor, array = torch.zeros(2), np.zeros(2)
+    packed = with_bytes({"tensor": tensor, "array": array})
+    tensor += 1
+    array += 1
+
+    assert packed["tensor"].array().tolist() == [0, 0]
+    assert packed["array"].tolist() == [0, 0]
+
+
+def test_kept_memory_is_used_again():
+    """The second copy lies where the first one did, also after a tensor of another shape."""
+    staging = Staging()
+    first = with_bytes([torch.zeros(3), torch.zeros(2)], staging)
+    second = with_bytes([torch.ones(3), torch.ones(4)], staging)
+
+    assert first[0].array().tolist() == second[0].array().tolist() == [1, 1, 1]
+    assert first[1].array().tolist() == [0, 0]
+    assert second[1].array().tolist() == [1, 1, 1, 1]
 
 
 def test_tensors_are_found_wherever_they_are():

@@ -10,8 +10,8 @@ from typing import Any
 
 from backbeat import files
 from backbeat.checkpoints import background
-from backbeat.checkpoints.background import Job
 from backbeat.checkpoints.checkpoint import Draft
+from backbeat.checkpoints.pending import Pending
 from backbeat.errors import CheckpointError
 from backbeat.hooks.host import as_host
 
@@ -59,7 +59,7 @@ class Saver:
         self._weights_only = weights_only
         self._as_text = as_text
         self._draft: Draft | None = None
-        self._pending: tuple[Save, Job] | None = None
+        self._pending = Pending[Save]()
 
     @property
     def size(self) -> int:
@@ -69,12 +69,12 @@ class Saver:
     @property
     def is_busy(self) -> bool:
         """Whether a save is still being written."""
-        return self._pending is not None and not self._pending[1].done
+        return self._pending.is_there and self._pending.is_busy
 
     @property
     def is_pending(self) -> bool:
         """Whether there is a save whose outcome nobody took up yet."""
-        return self._pending is not None
+        return self._pending.is_there
 
     def start(self, model: Any, save: Save) -> bool:
         """Save; whether that is over already, because it was done in line.
@@ -87,18 +87,19 @@ class Saver:
             save.finish(partial(self._write_in_line, model))
             return True
         names = [save.path, *save.also, *save.makes_room]
-        self._pending = (save, background.submit(partial(save.finish, draft.write), names))
+        self._pending.start(save, partial(save.finish, draft.write), names)
         return False
 
     def draft(self, model: Any, path: str) -> Draft | None:
-        """A copy of what would be saved now, in the memory of the last one; None if there is none.
+        """A copy of what would be saved now; None if there is none.
 
-        To be called only when no save is being written.
+        It is in the memory of the last one, unless that is still being written.
         """
         capture = getattr(as_host(model), "capture", None)
         if capture is None:
             return None
-        draft = capture(path, weights_only=self._weights_only, reuse=self._draft)
+        reuse = None if self._pending.is_busy else self._draft
+        draft = capture(path, weights_only=self._weights_only, reuse=reuse)
         if draft is not None:
             self._draft = draft
         return draft
@@ -112,18 +113,4 @@ class Saver:
 
     def outcome(self, *, wait: bool) -> tuple[Save, Exception | None] | None:
         """The save that was started last and how it ended, once; None if it has not ended yet."""
-        if self._pending is None or not (wait or self._pending[1].done):
-            return None
-        save, job = self._pending
-        try:
-            job.wait()
-        finally:
-            # Also if Ctrl-C ends the waiting: nobody waits a second time.
-            self._pending = None
-        return None if job.abandoned else (save, _as_exception(job.error))
-
-
-def _as_exception(error: BaseException | None) -> Exception | None:
-    if error is None or isinstance(error, Exception):
-        return error
-    return RuntimeError(f"the thread that wrote it was ended by {type(error).__name__}")
+        return self._pending.outcome(wait=wait)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from backbeat.callbacks._arguments import check_whole, path_text
+from backbeat.callbacks._backup import Backup
 from backbeat.callbacks._triggers import Triggers
-from backbeat.checkpoints.generations import Generations
-from backbeat.errors import ArgumentTypeError, BackbeatWarning, CheckpointError
+from backbeat.errors import ArgumentTypeError, CheckpointError
 from backbeat.hooks.callback import Callback, Phase, Role, RunsOn
 from backbeat.hooks.plan import Plan
 
@@ -34,9 +33,15 @@ class BackupAndRestore(Callback):
     `also` maps names to further things that belong to the run: generators of random numbers
     (torch's, NumPy's, Python's), and whatever has `state_dict` and `load_state_dict`.
 
-    A save that fails is a warning and is tried again at the next moment that is due; if the backup
-    is to be kept and the last one failed too, the run ends with CheckpointError. A directory in
-    which another run is writing, or one that cannot be written, is an error before training.
+    With `background=True` training goes on as soon as all of it is copied: a thread writes it. A
+    save that is due while one is still being written waits for it, and so does every end of the
+    run. The copy stays in memory for the next save, until training ends. With `background=False`
+    it is written before training goes on.
+
+    A save that fails is a warning, the first time, and is tried again at the end of the epoch or
+    the next moment that is due; if the backup is to be kept and the last one failed too, the run
+    ends with CheckpointError. A directory in which another run is writing, or one that cannot be
+    written, is an error before training.
 
     >>> backup = BackupAndRestore("runs/digits/backup", save_freq=500)
     """
@@ -54,6 +59,7 @@ class BackupAndRestore(Callback):
         *,
         keep: int = 2,
         also: Mapping[str, Any] | None = None,
+        background: bool = True,
     ) -> None:
         path_text(self, "backup_dir", backup_dir)
         self._triggers = Triggers("BackupAndRestore", save_freq, "save_freq")
@@ -66,13 +72,14 @@ class BackupAndRestore(Callback):
         self.delete_checkpoint = delete_checkpoint
         self.keep = keep
         self.also = _checked_also(also)
+        self.background = background
         self._was_used = False
         self._reset()
 
     def _reset(self) -> None:
-        self._generations: Generations | None = None
+        self._backup: Backup | None = None
+        self._told: list[str] = []
         self._found: dict[str, Any] | None = None
-        self._failure: Exception | None = None
         self._ended_normally = False
         self._triggers.begin()
 
@@ -85,11 +92,12 @@ class BackupAndRestore(Callback):
                 f"BackupAndRestore cannot save a run of a {type(self.model).__name__}: use it in "
                 "model.fit(...) or in backbeat.Loop(...)."
             )
-        generations = Generations(self.backup_dir, keep=self.keep)
-        generations.open()
-        self._generations = generations
+        self._backup = backup = Backup(
+            self.backup_dir, keep=self.keep, in_background=self.background
+        )
+        backup.open()
         # What an earlier run of this very object left belongs to that run.
-        newest = None if self._was_used else generations.newest()
+        newest = None if self._was_used else backup.newest()
         self._found = None if newest is None else newest.state
 
     def _forget_plan(self) -> None:
@@ -104,21 +112,27 @@ class BackupAndRestore(Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save, if the epoch is due or the save before failed."""
+        assert self._backup is not None
+        failure = self._backup.take_up()
         first = self.params.get("initial_epoch") or 0
-        if self._triggers.epoch_ended(epoch, first) or self._failure is not None:
-            self._save()
+        if self._triggers.epoch_ended(epoch, first) or failure is not None:
+            self._backup.save(self.model)
 
     def _batch_ended(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Save, if the batch is due."""
+        assert self._backup is not None
         if self._triggers.batch_ended(int((logs or {}).get("size", 1))):
-            self._save()
+            self._backup.save(self.model)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Try again what failed last, if it is to be kept; raise if it fails for good."""
+        """Wait until all is written; try again what is to be kept, and raise if that fails too."""
+        assert self._backup is not None
         self._ended_normally = True
-        if self._failure is None or self.delete_checkpoint:
+        failure = self._backup.take_up(wait=True)
+        if failure is None or self.delete_checkpoint:
             return
-        failure = self._save()
+        self._backup.save(self.model)
+        failure = self._backup.take_up(wait=True)
         if failure is not None:
             raise CheckpointError(
                 f"BackupAndRestore could not save the run in {self.backup_dir}: {failure} "
@@ -126,41 +140,23 @@ class BackupAndRestore(Callback):
             ) from failure
 
     def on_exception(self, error: BaseException) -> None:
-        """Save, if the run was ended between two batches, as by Ctrl-C or SIGTERM."""
+        """Save, if the run was ended between two batches, as by Ctrl-C or SIGTERM; wait for it."""
         self._ended_normally = False
-        if self._generations is not None:
-            self._save()
+        if self._backup is not None:
+            self._backup.save(self.model)
+            self._backup.take_up(wait=True)
 
     def close(self) -> None:
-        """Let others write there; after a normal end the backup is removed."""
-        generations, self._generations = self._generations, None
-        if generations is None:
-            return
-        if self._ended_normally and self.delete_checkpoint:
-            generations.discard()
-        else:
-            generations.close()
+        """Wait until all is written and let others write there; after a normal end remove it."""
+        backup, self._backup = self._backup, None
+        if backup is not None:
+            try:
+                backup.close(remove=self._ended_normally and self.delete_checkpoint)
+            finally:
+                self._told = backup.troubles()
 
-    # Saving
-
-    def _save(self) -> Exception | None:
-        """Save, if the run stands where it can be saved; returns what kept it from it."""
-        assert self._generations is not None
-        state = self.model.capture_run()
-        if state is None:
-            return self._failure
-        self._failure = None
-        try:
-            self._generations.commit(state, is_finite=state["finite"])
-        except (OSError, MemoryError) as error:
-            self._failure = error
-            warnings.warn(
-                f"BackupAndRestore could not save the run in {self.backup_dir}: {error} What was "
-                "saved before is as it was. It is tried again at the next save.",
-                BackbeatWarning,
-                stacklevel=2,
-            )
-        return self._failure
+    def _troubles(self) -> list[str]:
+        return self._told
 
     # State
 
@@ -174,12 +170,12 @@ class BackupAndRestore(Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         # The lock belongs to this process and this run.
-        left_out = ("model", "validation_data", "_generations", "_found", "_failure")
+        left_out = ("model", "validation_data", "_backup", "_found")
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._generations = self._found = self._failure = None
+        self._backup = self._found = None
 
 
 def _checked_also(also: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from backbeat import forks
 from backbeat.files import PathLike
 from backbeat.files.places import resolve
 
-__all__ = ["Job", "submit", "wait_for"]
+__all__ = ["Job", "is_on_its_way", "submit", "wait_for"]
 
 # How often somebody who waits looks whether the thread is still alive.
 _LOOK_SECONDS = 1.0
@@ -24,7 +24,7 @@ _LOOK_SECONDS = 1.0
 class Job:
     """Something that is being written: done at some time, and then written or failed."""
 
-    def __init__(self, write: Callable[[], None], targets: Iterable[PathLike]) -> None:
+    def __init__(self, write: Callable[[], object], targets: Iterable[PathLike]) -> None:
         self.targets: frozenset[Path] = frozenset(resolve(target) for target in targets)
         self.error: BaseException | None = None
         """Why it failed; None if it did not, or has not yet."""
@@ -113,6 +113,10 @@ class _Writer:
             if target in job.targets:
                 job.wait()
 
+    def has(self, target: Path) -> bool:
+        """Whether anything is on its way to `target`."""
+        return any(target in job.targets for job in tuple(self._jobs))
+
     def become_inert(self) -> None:
         """In a child process: nothing of what the parent writes is written here."""
         jobs = tuple(self._jobs)
@@ -125,7 +129,7 @@ _writer = _Writer()
 forks.silence_in_children(_writer)
 
 
-def submit(write: Callable[[], None], targets: Iterable[PathLike]) -> Job:
+def submit(write: Callable[[], object], targets: Iterable[PathLike]) -> Job:
     """Have `write`, which writes to `targets`, called by the thread; returns at once.
 
     >>> job = submit(lambda: None, ["weights.h5"])
@@ -136,6 +140,11 @@ def submit(write: Callable[[], None], targets: Iterable[PathLike]) -> Job:
     job = Job(write, targets)
     _writer.submit(job)
     return job
+
+
+def is_on_its_way(path: PathLike) -> bool:
+    """Whether something is being written to `path`, or will be."""
+    return _writer.has(resolve(path))
 
 
 def wait_for(path: PathLike) -> None:

@@ -12,48 +12,32 @@ run/
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 import stat
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from backbeat import files
-from backbeat.checkpoints.checkpoint import RawTensor
-from backbeat.checkpoints.manifest import (
-    MANIFEST,
-    FileDigest,
-    Manifest,
-    read_manifest,
-    write_manifest,
+from backbeat.checkpoints import background
+from backbeat.checkpoints.generation import (
+    FILES,
+    Contents,
+    Generation,
+    manifest_of,
+    read_state,
+    write_generation,
 )
-from backbeat.checkpoints.plain import pack, unpack
-from backbeat.checkpoints.safetensors import file_parts, parse
-from backbeat.checkpoints.strict_json import from_json, to_json
+from backbeat.checkpoints.manifest import MANIFEST, Manifest, read_manifest
 from backbeat.errors import BackbeatWarning, CheckpointCorruptError, CheckpointError
 from backbeat.files import disk
 from backbeat.files.places import resolve
 
-__all__ = ["Generation", "Generations"]
+__all__ = ["Generations"]
 
-_STATE = "state.json"
-_TENSORS = "tensors.safetensors"
-_OURS = {MANIFEST, _STATE, _TENSORS}
 _NAME = re.compile(r"gen-(\d{6,})")
 _NUMBERED = re.compile(r"gen-(\d{6,})(\.\d+)?(\.corrupt)?")
-
-
-@dataclass(frozen=True)
-class Generation:
-    """One saved state, verified."""
-
-    number: int
-    path: Path
-    state: dict[str, Any]
-    is_finite: bool
 
 
 class Generations:
@@ -85,7 +69,9 @@ class Generations:
 
         Raises DirectoryInUseError if another run writes there; `run` is what others are told.
         """
-        files.make_parents(self.directory / _STATE)
+        # An earlier run of this process may have left without waiting for its last one.
+        background.wait_for(self.directory)
+        files.make_parents(self.directory / MANIFEST)
         if self._lock is None:
             self._lock = files.lock_directory(self.directory, run)
             files.sweep(self.directory)
@@ -99,7 +85,9 @@ class Generations:
     def discard(self) -> None:
         """Remove all generations, and the directory if nothing else is in it."""
         for path in self._paths():
-            self._remove(path)
+            problem = self._remove(path)
+            if problem is not None:
+                warnings.warn(problem, BackbeatWarning, stacklevel=3)
         self.close()
         with contextlib.suppress(OSError):
             disk.current.remove_directory(self.directory)
@@ -107,35 +95,38 @@ class Generations:
     # Writing
 
     def commit(self, state: Mapping[str, Any], *, is_finite: bool = True) -> Path:
-        """Write `state` as the newest generation, durably, then remove those that are too old.
+        """Write `state`, plain data, as `write` does; a warning tells what could not be removed.
 
-        `state` is plain data, as `plain.pack` takes it. Returns the new directory.
-
-        Raises ArgumentTypeError, naming the key, for anything else in `state`; CheckpointError if
-        it cannot be written: all earlier generations are then as they were.
+        Raises what `Contents.of` and `write` raise.
         """
-        tensors: dict[str, RawTensor] = {}
-        packed = {name: pack(part, name, tensors) for name, part in state.items()}
-        files.make_parents(self.directory / _STATE)  # somebody may have removed it meanwhile
-        number = 1 + max(self._numbers(), default=0)
-        path = self.directory / f"gen-{number:06d}"
-        with files.whole_directory(path) as new:
-            digests = {
-                _TENSORS: _write(new / _TENSORS, file_parts(tensors)),
-                _STATE: _write(new / _STATE, [to_json(packed)]),
-            }
-            write_manifest(new, Manifest(number, is_finite, digests))
-        self._finite[path.name] = is_finite
-        self._retire()
+        remained: list[str] = []
+        path = self.write(Contents.of(state, is_finite=is_finite), remained)
+        for problem in remained:
+            warnings.warn(problem, BackbeatWarning, stacklevel=2)
         return path
 
-    def _retire(self) -> None:
+    def write(self, contents: Contents, remained: list[str]) -> Path:
+        """Write the newest generation, durably, then remove those that are too old.
+
+        May be called in any thread. Returns the new directory; `remained` gets a sentence for each
+        old one that could not be removed.
+
+        Raises CheckpointError if it cannot be written: all earlier ones are then as they were.
+        """
+        files.make_parents(self.directory / MANIFEST)  # somebody may have removed it meanwhile
+        number = 1 + max(self._numbers(), default=0)
+        path = self.directory / f"gen-{number:06d}"
+        write_generation(path, number, contents)
+        self._finite[path.name] = contents.is_finite
+        remained += self._retire()
+        return path
+
+    def _retire(self) -> list[str]:
         """Remove what is older than the newest `keep` and the newest finite one."""
         paths = sorted(self._paths(), key=_number, reverse=True)
         finite = next((path for path in paths if self._is_finite(path)), None)
-        for path in paths[self.keep :]:
-            if path != finite:
-                self._remove(path)
+        removed = [self._remove(path) for path in paths[self.keep :] if path != finite]
+        return [problem for problem in removed if problem is not None]
 
     def _is_finite(self, path: Path) -> bool:
         if path.name not in self._finite:
@@ -145,14 +136,15 @@ class Generations:
                 return False
         return self._finite[path.name]
 
-    def _remove(self, path: Path) -> None:
+    def _remove(self, path: Path) -> str | None:
         """Remove a generation, unless somebody put something of their own into it."""
         try:
-            if set(disk.current.list(path)) <= _OURS:
+            if set(disk.current.list(path)) <= FILES:
                 files.remove_tree(path)
         except OSError as error:
             # The new one is safe: an old one too many hurts nobody.
-            warnings.warn(f"{path} could not be removed: {error}", BackbeatWarning, stacklevel=4)
+            return f"{path} could not be removed: {error}"
+        return None
 
     # Reading
 
@@ -186,24 +178,19 @@ class Generations:
         )
 
     def _manifest(self, path: Path) -> Manifest | None:
+        """The manifest, or None if the generation had to be set aside."""
         try:
-            manifest = read_manifest(path)
-            if manifest.number != _number(path) or set(manifest.files) != {_STATE, _TENSORS}:
-                raise CheckpointCorruptError(f"{path / MANIFEST} is that of another generation.")
+            return manifest_of(path, _number(path))
         except CheckpointError as error:
             if not _is_damage(path, error):
                 raise
             self._set_aside(path, error)
             return None
-        return manifest
 
     def _verified(self, path: Path, manifest: Manifest) -> dict[str, Any] | None:
         """The state, or None if the generation had to be set aside."""
         try:
-            read = {name: _read(path, name, promised) for name, promised in manifest.files.items()}
-            tensors, _ = parse(read[_TENSORS])
-            packed: dict[str, Any] = from_json(read[_STATE])
-            return {name: unpack(part, tensors) for name, part in packed.items()}
+            return read_state(path, manifest)
         except (CheckpointError, ValueError, KeyError, TypeError, RecursionError) as error:
             self._set_aside(path, error)
             return None
@@ -252,28 +239,3 @@ def _is_damage(path: Path, error: CheckpointError) -> bool:
     """Whether the generation is broken; not if it is only too new, or may not be read."""
     missing = disk.current.entry(path / MANIFEST) is None
     return isinstance(error, CheckpointCorruptError) or missing
-
-
-def _write(path: Path, parts: Iterable[Any]) -> FileDigest:
-    """Write `parts` one after the other; returns what was written."""
-    size, digest = 0, hashlib.sha256()
-    with files.whole(path) as file:
-        for part in parts:
-            file.write(part)
-            digest.update(part)
-            size += len(part)
-    return FileDigest(size, digest.hexdigest())
-
-
-def _read(directory: Path, name: str, promised: FileDigest) -> bytes:
-    """The bytes of a file, which are those that were written."""
-    data = files.read_inside(directory, name, at_most=promised.size)
-    if len(data) != promised.size:
-        raise CheckpointCorruptError(
-            f"{directory / name} has {len(data)} bytes; {promised.size} were written."
-        )
-    if hashlib.sha256(data).hexdigest() != promised.sha256:
-        raise CheckpointCorruptError(
-            f"{directory / name} is not what was written (its SHA-256 differs)."
-        )
-    return data

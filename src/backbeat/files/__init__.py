@@ -5,6 +5,7 @@ Everything goes through `files.disk.current`, which tests swap for a disk that f
 
 from backbeat.files.directories import (
     free_bytes,
+    probe_directory,
     remove_tree,
     rename_directory,
     sweep,
@@ -30,6 +31,7 @@ __all__ = [
     "open_inside",
     "open_rows",
     "probe",
+    "probe_directory",
     "read_inside",
     "remove",
     "remove_tree",

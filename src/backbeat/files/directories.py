@@ -10,9 +10,16 @@ from pathlib import Path
 
 from backbeat.files import disk
 from backbeat.files.disk import PathLike, teaching
-from backbeat.files.places import resolve
+from backbeat.files.places import probe, resolve
 
-__all__ = ["free_bytes", "remove_tree", "rename_directory", "sweep", "whole_directory"]
+__all__ = [
+    "free_bytes",
+    "probe_directory",
+    "remove_tree",
+    "rename_directory",
+    "sweep",
+    "whole_directory",
+]
 
 _TRASH = ".backbeat-trash-"
 _UNFINISHED = ".backbeat-unfinished-"
@@ -50,6 +57,22 @@ def whole_directory(path: PathLike) -> Generator[Path]:
         raise
     with teaching(target):
         disk.current.fsync_directory(target.parent)
+
+
+def probe_directory(directory: PathLike) -> None:
+    """Find out now whether directories can be made in `directory` later; nothing is left.
+
+    Raises CheckpointError saying what is in the way.
+    """
+    target = resolve(directory)
+    trial = target / (_UNFINISHED + secrets.token_hex(8))
+    with teaching(target):
+        disk.current.make_directory(trial)
+        try:
+            probe(trial)
+        finally:
+            with contextlib.suppress(OSError):
+                _remove(trial)
 
 
 def rename_directory(source: PathLike, target: PathLike) -> None:

@@ -65,10 +65,12 @@ def make_parents(path: PathLike) -> list[Path]:
     Raises CheckpointError if one of them cannot be created.
     """
     missing: list[Path] = []
-    parent = resolve(path).parent
-    while not disk.current.exists(parent) and parent != parent.parent:
-        missing.insert(0, parent)
-        parent = parent.parent
+    target = resolve(path)
+    parent = target.parent
+    with teaching(parent):
+        while not disk.current.exists(parent) and parent != parent.parent:
+            missing.insert(0, parent)
+            parent = parent.parent
     for directory in missing:
         # Somebody else, such as another rank, may create it at the same moment.
         with teaching(directory), contextlib.suppress(FileExistsError):

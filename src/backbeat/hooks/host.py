@@ -109,10 +109,11 @@ def is_overridden(host: object, method: str, base: type) -> bool:
 class Resumable(Protocol):
     """What a host offers beyond that if a run of it can be saved whole and gone on with."""
 
-    def capture_run(self) -> dict[str, Any] | None:
-        """The whole run as plain data (`finite`: whether all weights are).
+    def capture_run(self, memory: dict[str, Any] | None = None) -> dict[str, Any] | None:
+        """The whole run as plain data (`finite`: whether all weights are), all of it copied.
 
-        None where the run does not stand between two batches.
+        None where the run does not stand between two batches. In `memory`, a dict of the caller's,
+        the host keeps what it copies to: the next call with it overwrites what this one gave.
         """
         ...
 

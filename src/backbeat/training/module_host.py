@@ -83,9 +83,9 @@ class Resuming:
 
     run_in_progress: Resumable | None = None
 
-    def capture_run(self) -> dict[str, Any] | None:
+    def capture_run(self, memory: dict[str, Any] | None = None) -> dict[str, Any] | None:
         """The whole run as plain data; None where it does not stand between two batches."""
-        return None if self.run_in_progress is None else self.run_in_progress.capture_run()
+        return None if self.run_in_progress is None else self.run_in_progress.capture_run(memory)
 
     def restore_run(self, state: Mapping[str, Any]) -> None:
         """Let the run go on from what `capture_run` gave; at the beginning of a run only."""

@@ -157,7 +157,7 @@ class Run:
 
     # Going on where an earlier process was killed
 
-    def capture_run(self) -> dict[str, Any] | None:
+    def capture_run(self, memory: dict[str, Any] | None = None) -> dict[str, Any] | None:
         """The whole run as plain data; None where it does not stand between two batches."""
         if self.batch_logs is not None or self._has_failed:
             return None
@@ -170,7 +170,7 @@ class Run:
             "epoch_logs": dict(self._epoch_logs),
             "stop": asdict(self._stop) if is_asked and self._stop is not None else None,
         }
-        return self.run_state.capture(position, done=done, over=over)
+        return self.run_state.capture(position, done=done, over=over, memory=memory)
 
     def _check_reach(self, epoch: int, batches: int) -> None:
         """A run that ends earlier would undo nothing, and take its end for that of the backup."""

@@ -16,6 +16,7 @@ from backbeat.layers.wrappers import bare
 from backbeat.optimizers import Optimizer
 from backbeat.training.callback_states import load_states, states_of
 from backbeat.training.environment import differences, environment_of
+from backbeat.training.staging import Staging
 from backbeat.training.structure import first_difference, structure_of, tensors_in
 from backbeat.training.tensor_trees import with_bytes, with_tensors
 
@@ -48,8 +49,18 @@ class RunState:
 
     # Gathering
 
-    def capture(self, position: Mapping[str, Any], *, done: int, over: bool) -> dict[str, Any]:
-        """All of it, on the host, sharing no memory with what goes on training."""
+    def capture(
+        self,
+        position: Mapping[str, Any],
+        *,
+        done: int,
+        over: bool,
+        memory: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """All of it, on the host, sharing no memory with what goes on training.
+
+        The tensors lie in `memory`, until it is given to the next call.
+        """
         module, optimizer = self._module, self._optimizer
         weights = tensors_in(module)
         state = {
@@ -66,7 +77,8 @@ class RunState:
             "data": None if self._feed is None else self._feed.position(done, over=over),
             "random": self._randomness.state(),
         }
-        return with_bytes(state)
+        kept = {} if memory is None else memory
+        return with_bytes(state, kept.setdefault("staging", Staging()))
 
     def _gradients(self) -> dict[str, torch.Tensor]:
         """Those that wait for their step; in your own loop nobody else knows which do."""

@@ -5,21 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+import numpy as np
 import torch
 
 from backbeat.checkpoints import RawTensor
 from backbeat.layers.raw_tensors import from_raw, raw_tensor
+from backbeat.training.staging import Staging
 
 __all__ = ["with_bytes", "with_tensors"]
 
 
-def with_bytes(tree: Any) -> Any:
-    """`tree` with every torch tensor as a RawTensor of its own: training goes on with the tensor.
+def with_bytes(tree: Any, staging: Staging | None = None) -> Any:
+    """`tree` with its tensors as RawTensors: copies, as its arrays are, for training goes on.
+
+    The copies of tensors lie in `staging`, until it is used again.
 
     >>> with_bytes({"w": torch.ones(2, dtype=torch.bfloat16)})["w"].dtype
     'bfloat16'
     """
-    return _changed(tree, torch.Tensor, _raw)
+    staging = Staging() if staging is None else staging
+
+    def copied(leaf: Any) -> Any:
+        return staging.hold(leaf, leaf.dtype) if isinstance(leaf, torch.Tensor) else leaf.copy()
+
+    staging.begin()
+    copies = _changed(tree, (torch.Tensor, np.ndarray), copied)
+    staging.finish()
+    # Only now: what comes from a device is there when all of it is.
+    return _changed(copies, torch.Tensor, raw_tensor)
 
 
 def with_tensors(tree: Any) -> Any:
@@ -27,12 +40,7 @@ def with_tensors(tree: Any) -> Any:
     return _changed(tree, RawTensor, from_raw)
 
 
-def _raw(tensor: torch.Tensor) -> RawTensor:
-    # A copy to the host is one already; on the CPU the bytes would be those of the live tensor.
-    return raw_tensor(tensor.detach().clone() if tensor.device.type == "cpu" else tensor)
-
-
-def _changed(tree: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+def _changed(tree: Any, kind: type | tuple[type, ...], change: Callable[[Any], Any]) -> Any:
     if isinstance(tree, kind):
         return change(tree)
     if isinstance(tree, Mapping):
