@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from backbeat.errors import ArgumentError, ArgumentTypeError
+from backbeat.files.addresses import text_of
 
 __all__ = ["check_choice", "check_name", "check_number", "check_whole", "names_in", "path_text"]
 
@@ -63,7 +64,7 @@ def path_text(owner: object, name: str, value: Any) -> str:
             f"{type(owner).__name__}: {name} is a str or a pathlib.Path, such as 'run/file.h5'; "
             f"got {value!r} ({type(value).__name__})."
         )
-    return text
+    return text_of(value)
 
 
 def names_in(owner: object, name: str, value: Any) -> frozenset[str]:

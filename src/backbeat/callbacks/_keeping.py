@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from backbeat.callbacks._saver import Save, Saver
 from backbeat.callbacks._template import Template
 from backbeat.errors import BackbeatWarning, CheckpointError
+from backbeat.files.addresses import is_address, text_of
 from backbeat.hooks.callback import Callback, Role, RunsOn
 
 __all__ = ["Keeping", "sentence"]
@@ -22,7 +23,7 @@ class Keeping(Callback):
     role: ClassVar[Role | None] = "keeper"
     runs_on: ClassVar[RunsOn] = "main"
 
-    announce: Callable[[Path], None] | None = None
+    announce: Callable[[Path | str], None] | None = None
     """Told of every complete save; the Loop lets all the other callbacks know by it."""
     listen_anew: Callable[[str], None] | None = None
     """Called when it begins or ceases to answer a moment; the Loop sees to it that it is rung."""
@@ -98,7 +99,7 @@ class Keeping(Callback):
             self._warn(f"an earlier file could not be removed: {problem}")
         if self.announce is not None:
             for path in (save.path, *save.also):
-                self.announce(Path(path))
+                self.announce(path if is_address(path) else Path(text_of(path)))
 
     def _fail(self, save: Save, error: Exception) -> None:
         self._failure = error
@@ -182,4 +183,4 @@ class Keeping(Callback):
 def sentence(error: Exception) -> str:
     """What `error` says, with a full stop."""
     text = str(error) or type(error).__name__
-    return text if text.endswith(".") else f"{text}."
+    return text if text.endswith((".", "?")) else f"{text}."

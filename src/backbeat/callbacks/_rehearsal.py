@@ -11,8 +11,6 @@ from pathlib import Path
 from backbeat import files
 from backbeat.checkpoints.checkpoint import Draft
 from backbeat.errors import BackbeatError
-from backbeat.files import disk
-from backbeat.files.places import resolve
 
 __all__ = ["Rehearsal", "rehearse", "room_warning"]
 
@@ -35,11 +33,9 @@ def rehearse(path: str, capture: Callable[[str], Draft | None]) -> Rehearsal | N
 
     Raises what would stand in the way of the save.
     """
-    directory = _existing(resolve(path).parent)
-    name = Path(path).name
     # The end of the name chooses the format; the target itself must not come into being.
-    trial = directory / f".rehearsal.{name[-48:]}"
-    draft = capture(str(trial))
+    trial = files.trial_path(path, f".rehearsal.{Path(path).name[-48:]}")
+    draft = capture(trial)
     if draft is None:
         return None
     began = time.perf_counter()
@@ -63,10 +59,3 @@ def room_warning(path: str, size: int) -> str | None:
         f"has little room for {path}: {free / 1e6:.1f} MB are free, one save takes "
         f"{size / 1e6:.1f} MB, and twice as much while it replaces an older one."
     )
-
-
-def _existing(directory: Path) -> Path:
-    """`directory`, or the nearest one above it that is there already."""
-    while not disk.current.exists(directory) and directory != directory.parent:
-        directory = directory.parent
-    return directory

@@ -16,6 +16,7 @@ from backbeat.callbacks._saver import Save
 from backbeat.callbacks._template import Template
 from backbeat.callbacks._triggers import Triggers
 from backbeat.errors import ArgumentError
+from backbeat.files.addresses import is_address, text_of
 
 __all__ = ["ModelCheckpoint"]
 
@@ -31,6 +32,10 @@ class ModelCheckpoint(Checked):
     than at every save of this run, and than `initial_value_threshold` if there is one.
     `mode="auto"` asks the metric for its direction, then its name. `save_weights_only` calls
     `model.save_weights`, otherwise `model.save` is called.
+
+    `filepath` and the fixed names may be addresses such as `s3://bucket/{epoch}.h5`: the file is
+    written on this machine and uploaded by the thread. Needs `pip install 'backbeat[remote]'` and
+    the package of the protocol.
 
     `every` takes the place of `period`: `"epoch"`, a number of steps, `"3 epochs"`,
     `"5000 samples"`, `"10 min"`, or a list of these. In the middle of an epoch `filepath` may hold
@@ -145,7 +150,7 @@ class ModelCheckpoint(Checked):
         if not self.save_best_only:
             others["filepath"] = self._template.text
         for name, path in others.items():
-            if path is not None and Path(path).absolute() == Path(self.best_path).absolute():
+            if path is not None and _whole_path(path) == _whole_path(self.best_path):
                 raise ArgumentError(
                     f"ModelCheckpoint: best_path and {name} are both {path!r}, so the best save "
                     "would be overwritten by others. Give best_path a name of its own."
@@ -266,6 +271,11 @@ class ModelCheckpoint(Checked):
 def _suffix(path: str) -> str:
     """What decides the format."""
     return ".weights.h5" if path.endswith(".weights.h5") else Path(path).suffix
+
+
+def _whole_path(path: str) -> Path | str:
+    """What can be compared; links are not followed, nobody is asked."""
+    return path if is_address(path) else Path(text_of(path)).absolute()
 
 
 def _means(logs: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from backbeat import forks
 from backbeat.files import PathLike
-from backbeat.files.places import resolve
+from backbeat.files.places import place_of
 
 __all__ = ["Job", "is_on_its_way", "submit", "wait_for"]
 
@@ -25,7 +25,7 @@ class Job:
     """Something that is being written: done at some time, and then written or failed."""
 
     def __init__(self, write: Callable[[], object], targets: Iterable[PathLike]) -> None:
-        self.targets: frozenset[Path] = frozenset(resolve(target) for target in targets)
+        self.targets: frozenset[Path | str] = frozenset(place_of(target) for target in targets)
         self.error: BaseException | None = None
         """Why it failed; None if it did not, or has not yet."""
         self.abandoned = False
@@ -105,7 +105,7 @@ class _Writer:
                     self._thread = None
             job.finish(threading.current_thread() if is_last else None)
 
-    def wait_for(self, target: Path) -> None:
+    def wait_for(self, target: Path | str) -> None:
         """Return when nothing is on its way to `target` any more."""
         if self._thread is threading.current_thread():
             return
@@ -113,7 +113,7 @@ class _Writer:
             if target in job.targets:
                 job.wait()
 
-    def has(self, target: Path) -> bool:
+    def has(self, target: Path | str) -> bool:
         """Whether anything is on its way to `target`."""
         return any(target in job.targets for job in tuple(self._jobs))
 
@@ -144,9 +144,9 @@ def submit(write: Callable[[], object], targets: Iterable[PathLike]) -> Job:
 
 def is_on_its_way(path: PathLike) -> bool:
     """Whether something is being written to `path`, or will be."""
-    return _writer.has(resolve(path))
+    return _writer.has(place_of(path))
 
 
 def wait_for(path: PathLike) -> None:
     """Return when nothing is on its way to `path` any more, be it written or failed."""
-    _writer.wait_for(resolve(path))
+    _writer.wait_for(place_of(path))

@@ -11,7 +11,7 @@ import numpy as np
 
 from backbeat.errors import ArgumentError
 from backbeat.files import PathLike
-from backbeat.files.places import resolve
+from backbeat.files.places import place_of
 
 __all__ = [
     "Array",
@@ -48,7 +48,8 @@ class LayerWeights:
 class SavedWeights:
     """What an HDF5 file of weights, or of a whole model, holds."""
 
-    path: Path
+    path: Path | str
+    """Where it was read from; an address is text."""
     layout: Literal["keras2", "keras3"]
     """`keras2`: layers by name, in order. `keras3` (`.weights.h5`): layers by class and number."""
     layers: tuple[LayerWeights, ...]
@@ -106,7 +107,8 @@ class RawTensor:
 class SavedTensors:
     """What a `.safetensors` file holds."""
 
-    path: Path
+    path: Path | str
+    """Where it was read from; an address is text."""
     tensors: dict[str, RawTensor]
     metadata: dict[str, str]
     verified: bool = False
@@ -140,7 +142,7 @@ def format_of(path: PathLike) -> Format:
     >>> format_of("best.h5"), format_of("best.weights.h5")
     ('hdf5', 'weights.h5')
     """
-    resolve(path)
+    place_of(path)
     name = Path(path).name.lower()
     if name.endswith(".weights.h5"):
         return "weights.h5"

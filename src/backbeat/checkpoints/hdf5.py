@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from backbeat.checkpoints import keras2, keras3
 from backbeat.checkpoints.checkpoint import LayerWeights, NamedArray, SavedWeights, format_of
-from backbeat.checkpoints.reading import corrupt, existing_file
+from backbeat.checkpoints.reading import corrupt, local_file
 from backbeat.checkpoints.tree import read_tree
 from backbeat.checkpoints.tree_writing import write_tree
 from backbeat.errors import ArgumentError
-from backbeat.files import PathLike
+from backbeat.files import PathLike, place_of
 
 __all__ = ["read_weights", "write_model", "write_weights"]
 
@@ -74,8 +76,14 @@ def read_weights(path: PathLike, *, expected_bytes: int | None = None) -> SavedW
     Raises CheckpointError if there is no such file, CheckpointCorruptError if it cannot be
     understood or differs from what was written.
     """
-    tree, verified = read_tree(path, expected_bytes)
-    target = existing_file(path)
+    with local_file(path) as target:
+        saved = _read(target, expected_bytes)
+    return replace(saved, path=place_of(path))
+
+
+def _read(target: Path, expected_bytes: int | None) -> SavedWeights:
+    """What is in the file of this machine at `target`."""
+    tree, verified = read_tree(target, expected_bytes)
     # A layer of the older layout may be called "layers", as may anything else.
     newer = "layers" in tree.groups or ("vars" in tree.groups and not tree.attributes)
     if newer and not keras2.lists_layers(tree):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
+from collections.abc import Generator
 from pathlib import Path
 
 from backbeat.checkpoints import background
 from backbeat.errors import CheckpointCorruptError, CheckpointError
-from backbeat.files import PathLike
+from backbeat.files import PathLike, remote
+from backbeat.files.addresses import is_address, text_of
 from backbeat.files.places import resolve
 from backbeat.registry import nearest
 
-__all__ = ["corrupt", "existing_file"]
+__all__ = ["corrupt", "existing_file", "local_file"]
 
 _HEADS = {
     b"\x89HDF\r\n\x1a\n": "an HDF5 file",
@@ -41,6 +44,24 @@ def existing_file(path: PathLike) -> Path:
     return target
 
 
+@contextlib.contextmanager
+def local_file(path: PathLike) -> Generator[Path]:
+    """The file at `path`; for an address a copy of it, which is there only meanwhile.
+
+    Raises CheckpointError as `existing_file` does.
+    """
+    if not is_address(path):
+        yield existing_file(path)
+        return
+    background.wait_for(path)
+    address = text_of(path)
+    if not remote.exists(address):
+        names = remote.names_beside(address)
+        raise CheckpointError(f"there is no file {address}.{_nearest(address, names)}")
+    with remote.fetched(address) as local:
+        yield existing_file(local)
+
+
 def corrupt(path: Path, expected: str, reason: object) -> CheckpointCorruptError:
     """The error for a file that cannot be understood as `expected`."""
     size = path.stat().st_size
@@ -66,5 +87,9 @@ def _offer(target: Path) -> str:
         names = [entry.name for entry in target.parent.iterdir() if not entry.name.startswith(".")]
     except OSError:
         return f" There is no directory {target.parent} either."
-    close = nearest(target.name, names)
+    return _nearest(target.name, names)
+
+
+def _nearest(path: str, names: list[str]) -> str:
+    close = nearest(path.rpartition("/")[2], names)
     return f" Did you mean {close!r}?" if close else ""

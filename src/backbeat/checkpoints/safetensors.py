@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,7 +12,7 @@ from typing import Any, BinaryIO
 from backbeat.checkpoints import background, digests
 from backbeat.checkpoints.checkpoint import Array, RawTensor, SavedTensors
 from backbeat.checkpoints.pieces import gathered
-from backbeat.checkpoints.reading import corrupt, existing_file
+from backbeat.checkpoints.reading import corrupt, local_file
 from backbeat.checkpoints.tensor_header import (
     CODES,
     LARGEST_HEADER,
@@ -20,7 +21,7 @@ from backbeat.checkpoints.tensor_header import (
     read_header,
 )
 from backbeat.errors import ArgumentError, BackbeatError, CheckpointError
-from backbeat.files import PathLike, make_parents, whole
+from backbeat.files import PathLike, make_parents, place_of, whole
 
 __all__ = ["file_parts", "parse", "read_tensors", "write_tensors"]
 
@@ -129,17 +130,18 @@ def read_tensors(path: PathLike, *, check: Check | None = None) -> SavedTensors:
     Raises CheckpointError if there is no such file, CheckpointCorruptError if it cannot be
     understood or differs from what was written.
     """
-    target = existing_file(path)
-    try:
-        with target.open("rb") as file:
-            tensors, metadata = _read(file, target.stat().st_size, check)
-    except BackbeatError:
-        raise
-    except OSError as error:
-        raise CheckpointError(f"{target} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise corrupt(target, "safetensors", error) from error
-    return _verified(target, tensors, metadata)
+    with local_file(path) as target:
+        try:
+            with target.open("rb") as file:
+                tensors, metadata = _read(file, target.stat().st_size, check)
+        except BackbeatError:
+            raise
+        except OSError as error:
+            raise CheckpointError(f"{target} cannot be read: {error.strerror}.") from error
+        except ValueError as error:
+            raise corrupt(target, "safetensors", error) from error
+        saved = _verified(target, tensors, metadata)
+    return replace(saved, path=place_of(path))
 
 
 def parse(data: bytes) -> tuple[dict[str, RawTensor], dict[str, str]]:

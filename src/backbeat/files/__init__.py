@@ -14,8 +14,8 @@ from backbeat.files.directories import (
 from backbeat.files.disk import Disk, PathLike
 from backbeat.files.inside import open_inside, read_inside
 from backbeat.files.locks import DirectoryLock, lock_directory
-from backbeat.files.names import link, remove
-from backbeat.files.places import make_parents, probe
+from backbeat.files.names import exists, link, remove
+from backbeat.files.places import make_parents, place_of, probe, trial_path
 from backbeat.files.rows import Rows, open_rows
 from backbeat.files.whole import whole
 
@@ -24,12 +24,14 @@ __all__ = [
     "Disk",
     "PathLike",
     "Rows",
+    "exists",
     "free_bytes",
     "link",
     "lock_directory",
     "make_parents",
     "open_inside",
     "open_rows",
+    "place_of",
     "probe",
     "probe_directory",
     "read_inside",
@@ -37,6 +39,7 @@ __all__ = [
     "remove_tree",
     "rename_directory",
     "sweep",
+    "trial_path",
     "whole",
     "whole_directory",
 ]

@@ -6,21 +6,25 @@ import contextlib
 import os
 import secrets
 
-from backbeat.files import disk
+from backbeat.files import disk, remote
+from backbeat.files.addresses import is_address, text_of
 from backbeat.files.disk import PathLike, teaching
 from backbeat.files.places import permissions, resolve
 
-__all__ = ["link", "remove"]
+__all__ = ["exists", "link", "remove"]
 
 
 def link(source: PathLike, name: PathLike) -> bool:
     """Let `name` be the file at `source` too, in place of what it was; no bytes are copied.
 
     `name` always is the whole old file or the whole new one. False, with nothing changed, where the
-    file system cannot do that.
+    file system cannot do that. In a store it is a copy, made there.
 
     Raises CheckpointError if `name` cannot be written, or is a directory, a pipe or a device.
     """
+    if is_address(source) or is_address(name):
+        both = is_address(source) and is_address(name)
+        return both and remote.copied(text_of(source), text_of(name))
     there, target = resolve(source), resolve(name)
     permissions(target)
     temporary = target.with_name(f".{target.name[:48]}.{secrets.token_hex(8)}.tmp")
@@ -47,6 +51,18 @@ def remove(path: PathLike) -> None:
 
     Raises CheckpointError if it cannot be removed.
     """
+    if is_address(path):
+        remote.remove(text_of(path))
+        return
     target = resolve(path)
     with teaching(target), contextlib.suppress(FileNotFoundError):
         disk.current.unlink(target)
+
+
+def exists(path: PathLike) -> bool:
+    """Whether anything is at `path`, a file of this machine or of a store."""
+    if is_address(path):
+        return remote.exists(text_of(path))
+    target = resolve(path)
+    with teaching(target):
+        return disk.current.exists(target)

@@ -7,12 +7,13 @@ import os
 import stat
 from pathlib import Path
 
-from backbeat.errors import ArgumentError, ArgumentTypeError, CheckpointError
-from backbeat.files import disk
+from backbeat.errors import ArgumentError, CheckpointError
+from backbeat.files import disk, remote
+from backbeat.files.addresses import is_address, text_of
 from backbeat.files.disk import PathLike, teaching
 from backbeat.files.temporaries import Temporary
 
-__all__ = ["make_parents", "permissions", "probe", "resolve"]
+__all__ = ["make_parents", "permissions", "place_of", "probe", "resolve", "trial_path"]
 
 
 def resolve(path: PathLike) -> Path:
@@ -20,23 +21,29 @@ def resolve(path: PathLike) -> Path:
 
     Raises ArgumentTypeError or ArgumentError if it is not a path at all.
     """
-    try:
-        text = os.fspath(path)
-    except TypeError:
-        text = None
-    if not isinstance(text, str):
-        raise ArgumentTypeError(
-            f"a path is a str or a pathlib.Path, such as 'weights.h5'; got {path!r} "
-            f"({type(path).__name__})."
-        )
-    if not text or "\0" in text:
-        raise ArgumentError(f"{text!r} is not a path; give one such as 'weights.h5'.")
+    text = text_of(path)
     if "://" in text:
         raise ArgumentError(
-            f"{text!r} is an address, not a path of this machine. Write to a path; a callback's "
-            "on_checkpoint_saved(path) is the moment to upload a checkpoint."
+            f"{text!r} is an address, not a path of this machine. Files of weights and models may "
+            "have addresses (ModelCheckpoint, save, load_weights, load_model); here a path is "
+            "needed."
         )
     return Path(os.path.realpath(text))
+
+
+def place_of(path: PathLike) -> Path | str:
+    """What `path` means in the end: an absolute path of this machine, or an address as text."""
+    return text_of(path) if is_address(path) else resolve(path)
+
+
+def trial_path(path: PathLike, name: str) -> str:
+    """`name` in the directory of `path`, or in the nearest one above that is there already."""
+    if is_address(path):
+        return remote.trial_address(text_of(path), name)
+    directory = resolve(path).parent
+    while not disk.current.exists(directory) and directory != directory.parent:
+        directory = directory.parent
+    return str(directory / name)
 
 
 def permissions(target: Path) -> int | None:
@@ -62,8 +69,12 @@ def permissions(target: Path) -> int | None:
 def make_parents(path: PathLike) -> list[Path]:
     """Create the missing directories above `path`, durably; returns those it created.
 
+    In a store an upload creates what it needs; here nothing is done then.
+
     Raises CheckpointError if one of them cannot be created.
     """
+    if is_address(path):
+        return []
     missing: list[Path] = []
     target = resolve(path)
     parent = target.parent
@@ -87,6 +98,9 @@ def probe(path: PathLike) -> None:
 
     Raises CheckpointError saying what is in the way.
     """
+    if is_address(path):
+        remote.probe(text_of(path))
+        return
     target = resolve(path)
     directory = target
     with teaching(target):

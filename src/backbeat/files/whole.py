@@ -7,7 +7,8 @@ import io
 from collections.abc import Generator
 from typing import IO, Any, Literal, cast
 
-from backbeat.files import disk
+from backbeat.files import disk, remote
+from backbeat.files.addresses import is_address, text_of
 from backbeat.files.disk import PathLike, RawFile, teaching
 from backbeat.files.places import permissions, resolve
 from backbeat.files.temporaries import Temporary
@@ -23,7 +24,8 @@ def whole(path: PathLike, mode: Literal["wb", "w"] = "wb") -> Generator[IO[Any]]
     name. If anything goes wrong, Ctrl-C included, the old file stays as it was and nothing is left
     beside it; what a killed process left there is removed by the next write to the same path. A
     link is followed; the old file's permissions are kept. `mode="w"` is UTF-8 text with line ends
-    written as they are given. Writing is unbuffered: write large pieces.
+    written as they are given. Writing is unbuffered: write large pieces. For an address it is
+    written on this machine, and then uploaded, as whole as the store allows.
 
     Raises CheckpointError if `path` cannot be written, or is a directory, a pipe or a device.
 
@@ -34,6 +36,10 @@ def whole(path: PathLike, mode: Literal["wb", "w"] = "wb") -> Generator[IO[Any]]
     ...     os.listdir(folder)
     ['notes.txt']
     """
+    if is_address(path):
+        with remote.uploaded(text_of(path)) as local, whole(local, mode) as file:
+            yield file
+        return
     target = resolve(path)
     mode_bits = permissions(target)
     with teaching(target):

@@ -151,8 +151,8 @@ class Callback:
 
     # Files and state
 
-    def on_checkpoint_saved(self, path: Path) -> None:
-        """When a checkpoint at `path` is complete and safe on the disk."""
+    def on_checkpoint_saved(self, path: Path | str) -> None:
+        """When a checkpoint at `path` is complete and safe; a str is the address of a store."""
 
     def state_dict(self) -> dict[str, Any]:
         """What the callback must remember across a resume: plain numbers, texts, lists, dicts."""

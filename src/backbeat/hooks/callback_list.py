@@ -182,7 +182,7 @@ class CallbackList:
             if error is None:
                 raise first
 
-    def on_checkpoint_saved(self, path: Path) -> None:
+    def on_checkpoint_saved(self, path: Path | str) -> None:
         """Ring it."""
         self._bells["on_checkpoint_saved"].ring(path)
 

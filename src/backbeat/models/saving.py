@@ -6,6 +6,7 @@ from functools import partial
 from os import PathLike
 from typing import Any
 
+from backbeat import files
 from backbeat.checkpoints import (
     Draft,
     SavedWeights,
@@ -15,7 +16,6 @@ from backbeat.checkpoints import (
     write_model,
 )
 from backbeat.errors import CheckpointError
-from backbeat.files.places import resolve
 from backbeat.hooks.host import is_overridden
 from backbeat.layers.keras_layout import HeldWeight, KerasWeight
 from backbeat.models.binding import bind
@@ -151,7 +151,7 @@ class Saving(Generators):
 
 def _may_write(filepath: StrPath, overwrite: bool) -> None:
     background.wait_for(filepath)
-    if not overwrite and resolve(filepath).exists():
+    if not overwrite and files.exists(filepath):
         raise CheckpointError(
             f"{str(filepath)!r} is there already; choose another name or pass overwrite=True."
         )

@@ -29,7 +29,7 @@ from backbeat.checkpoints import (
 )
 from backbeat.checkpoints.tensor_header import Place
 from backbeat.errors import BackbeatWarning, CheckpointCorruptError
-from backbeat.files.places import resolve
+from backbeat.files import place_of
 from backbeat.hooks import StopLatch
 from backbeat.layers._arguments import dtype_name
 from backbeat.layers.keras_layout import HeldWeight, KerasWeight, keras_weights, layer_weights
@@ -249,7 +249,7 @@ def _problems(own: Mapping[str, torch.Tensor], saved: Held, *, by_name: bool) ->
 def _refuse(path: str | PathLike[str], problems: list[str]) -> None:
     if problems:
         raise CheckpointCorruptError(
-            f"{resolve(path)} does not fit this model: {_listed(problems)}. Build the model as it "
+            f"{place_of(path)} does not fit this model: {_listed(problems)}. Build the model as it "
             "was when the file was written, or pass skip_mismatch=True to load what fits."
         )
 
@@ -257,7 +257,7 @@ def _refuse(path: str | PathLike[str], problems: list[str]) -> None:
 def _warn(path: str | PathLike[str], problems: list[str]) -> None:
     if problems:
         warnings.warn(
-            f"{resolve(path)}: left as they are: {_listed(problems)}.",
+            f"{place_of(path)}: left as they are: {_listed(problems)}.",
             BackbeatWarning,
             stacklevel=4,
         )
