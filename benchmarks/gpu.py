@@ -1,17 +1,20 @@
 """Does `fit` keep a GPU as busy as a loop by hand does?
 
-The MLP with Adam, its data on the GPU from the start for both. `bare` shows nothing; `full` has
-the usual callbacks on, with TensorBoard per epoch, so no value of a batch is asked for. Counted
-are the operations of a batch that wait for the GPU, as torch reports them. Without a GPU there is
-nothing to ask, and this says so.
+The MLP with Adam. `bare` shows nothing; `full` has the usual callbacks on, with TensorBoard per
+epoch, so no value of a batch is asked for. With `graph` they are compiled with cuda_graph=True.
+Their data are on the GPU from the start; those of the last two are in host memory, from where the
+loop by hand sends each batch as documentation shows it. Counted are the operations of a batch that
+wait for the GPU, as torch reports them. Without a GPU there is nothing to ask, and this says so.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import tempfile
 import warnings
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -30,7 +33,8 @@ from backbeat.optimizers import Adam
 
 GOALS = {"bare": 1.03, "full": 1.05}
 
-Fit = Callable[[int], None]
+Fit = Callable[[int, int], None]
+"""Trains that many epochs of that many batches."""
 
 
 def by_hand(work: Work, device: str) -> Fit:
@@ -39,9 +43,9 @@ def by_hand(work: Work, device: str) -> Fit:
     optimizer = work.torch_optimizer(module, fused=True)
     x, y = (tensor.to(device) for tensor in work.tensors)
 
-    def fit(epochs: int) -> None:
+    def fit(epochs: int, batches: int) -> None:
         for _ in range(epochs):
-            for rows in torch.randperm(len(x), device=device).split(BATCH):
+            for rows in torch.randperm(batches * BATCH, device=device).split(BATCH):
                 optimizer.zero_grad()
                 F.cross_entropy(module(x.index_select(0, rows)), y.index_select(0, rows)).backward()
                 optimizer.step()
@@ -49,7 +53,26 @@ def by_hand(work: Work, device: str) -> Fit:
     return fit
 
 
-def ours(work: Work, device: str, folder: Path | None) -> Fit:
+def by_hand_from_host(work: Work, device: str) -> Fit:
+    """The same from host memory: a batch is gathered there and then sent."""
+    module = work.module().to(device)
+    optimizer = work.torch_optimizer(module, fused=True)
+    x, y = work.tensors
+
+    def fit(epochs: int, batches: int) -> None:
+        for _ in range(epochs):
+            for rows in torch.randperm(batches * BATCH).split(BATCH):
+                optimizer.zero_grad()
+                inputs, labels = x[rows].to(device), y[rows].to(device)
+                F.cross_entropy(module(inputs), labels).backward()
+                optimizer.step()
+
+    return fit
+
+
+def ours(
+    work: Work, device: str, folder: Path | None = None, *, graph: bool = False, host: bool = False
+) -> Fit:
     """`fit`; `full` if there is a folder for what the callbacks write."""
     hidden = [Dense(256, activation="relu", input_dim=784), Dense(256, activation="relu")]
     model = Sequential([*hidden, Dense(10)])
@@ -58,17 +81,19 @@ def ours(work: Work, device: str, folder: Path | None) -> Fit:
         loss=SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"] if folder else None,
         device=device,
+        cuda_graph=graph,
     )
-    x, y = (tensor.to(device) for tensor in work.tensors)
+    x, y = work.tensors if host else (tensor.to(device) for tensor in work.tensors)
 
-    def fit(epochs: int) -> None:
-        model.fit(
-            *(x, y),
-            batch_size=BATCH,
-            epochs=epochs,
-            verbose=1 if folder else 0,
-            callbacks=usual(folder) if folder else None,
-        )
+    def fit(epochs: int, batches: int) -> None:
+        with redirect_stdout(io.StringIO()):
+            model.fit(
+                *(x[: batches * BATCH], y[: batches * BATCH]),
+                batch_size=BATCH,
+                epochs=epochs,
+                verbose=1 if folder else 0,
+                callbacks=usual(folder) if folder else None,
+            )
 
     return fit
 
@@ -87,28 +112,28 @@ def usual(folder: Path) -> list[Any]:
 
 
 def waits_per_batch(fit: Fit, batches: int) -> float:
-    """How often a batch waits for the GPU: what two epochs more add to the count, per batch.
+    """How often a batch waits for the GPU: what longer epochs add to the count, per batch.
 
-    Epochs wait too, a few times at their ends; with enough batches that does not show.
+    Epochs wait too, a few times at their ends, however long they are.
     """
     counts: list[int] = []
     torch.cuda.set_sync_debug_mode("warn")
-    for epochs in (1, 3):
+    for share in (2, 1):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            fit(epochs)
+            fit(1, batches // share)
         counts.append(sum("synchronizing" in str(each.message) for each in caught))
     torch.cuda.set_sync_debug_mode("default")
-    return (counts[1] - counts[0]) / (2 * batches)
+    return (counts[1] - counts[0]) / (batches - batches // 2)
 
 
-def timed(fit: Fit, epochs: int) -> Callable[[], Stopwatch]:
+def timed(fit: Fit, epochs: int, batches: int) -> Callable[[], Stopwatch]:
     """That many epochs, until the GPU has done them too."""
 
     def run() -> Stopwatch:
         watch = Stopwatch()
         watch.start()
-        fit(epochs)
+        fit(epochs, batches)
         torch.cuda.synchronize()
         watch.stop()
         return watch
@@ -119,13 +144,18 @@ def timed(fit: Fit, epochs: int) -> Callable[[], Stopwatch]:
 def measure(device: str, steps: int, rounds: int) -> list[Row]:
     """Slopes between fits of 4 epochs and of 1, by the wall clock, and waits."""
     work = Work("mlp", steps=steps)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         fits = {
             "by hand": by_hand(work, device),
-            "bare": ours(work, device, None),
-            "full": ours(work, device, Path(folder)),
+            "bare": ours(work, device),
+            "full": ours(work, device, folder),
+            "bare, graph": ours(work, device, graph=True),
+            "full, graph": ours(work, device, folder, graph=True),
+            "by hand, host memory": by_hand_from_host(work, device),
+            "bare, host memory": ours(work, device, host=True),
         }
-        turns = {(name, epochs): timed(fits[name], epochs) for name in fits for epochs in (1, 4)}
+        turns = {(n, epochs): timed(fits[n], epochs, steps) for n in fits for epochs in (1, 4)}
         timings = interleave(turns, rounds)
         waits = {name: waits_per_batch(fit, steps) for name, fit in fits.items()}
     slopes = {
@@ -169,7 +199,7 @@ def main() -> None:
     if not torch.cuda.is_available():
         print("No GPU here, so nothing was measured.")
         return
-    rows = measure("cuda", 50 if quick else 1000, 1 if quick else 7)
+    rows = measure("cuda", 50 if quick else 200, 1 if quick else 5)
     print(report(save("gpu", rows, gpu=torch.cuda.get_device_name())))
 
 

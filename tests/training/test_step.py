@@ -297,3 +297,53 @@ def test_compiled_it_computes_the_same(monkeypatch):
         plain.evaluate(X, Y, verbose=0), rel=1e-5
     )
     assert list(compiled.state_dict()) == keys
+
+
+# cuda_graph
+
+
+def test_a_cuda_graph_changes_nothing_on_a_cpu():
+    """A script may ask for it wherever it runs."""
+    plain, history = trained(network(), 32)
+    graph, graph_history = trained(network(cuda_graph=True), 32)
+
+    assert all(map(np.array_equal, plain, graph))
+    assert graph_history == history
+
+
+def test_a_cuda_graph_does_not_accumulate():
+    with pytest.raises(ArgumentError) as caught:
+        network(cuda_graph=True, accumulate=2)
+
+    assert str(caught.value) == (
+        "cuda_graph=True and accumulate=2 do not go together: a recorded batch replaces the "
+        "gradients, it cannot add to them. Pass one of them."
+    )
+
+
+class Count:
+    """A metric that runs through the epoch."""
+
+    name = "count"
+
+    def update_state(self, y_true, y_pred):
+        self.seen += len(y_true)
+
+    def result(self):
+        return self.seen
+
+    def reset_state(self):
+        self.seen = 0
+
+
+def test_a_cuda_graph_records_no_metric_that_runs_through_the_epoch():
+    """What was compiled before stays."""
+    model = network()
+    with pytest.raises(ArgumentError) as caught:
+        model.compile("sgd", "mse", metrics=[Count()], cuda_graph=True)
+
+    assert str(caught.value) == (
+        "cuda_graph=True cannot record count: a metric that runs through the epoch counts in "
+        "Python. Leave one of them out."
+    )
+    assert model.metrics == ["acc"]

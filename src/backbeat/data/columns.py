@@ -11,6 +11,7 @@ import torch
 
 from backbeat.data.arrays import as_column_tensor
 from backbeat.data.place import Place, Role
+from backbeat.data.upload import uploaded
 from backbeat.tensors import map_leaves
 
 __all__ = ["Column", "columns", "cut", "head"]
@@ -46,15 +47,32 @@ class Column:
         """
         self._begin_pass(gather=order is not None)
         rows = self.tensor if order is None else order.to(self.tensor.device)
-        take = self._take(gather=order is not None)
         step = _BLOCK_BATCHES * batch_size
         narrow = self._row_bytes() * step <= _BLOCK_BYTES
+        if not narrow and self._place.device.type == "cuda" and self.tensor.device.type == "cpu":
+            yield from self._upload(_split(rows, batch_size), gather=order is not None)
+            return
+        take = self._take(gather=order is not None)
         for start in range(0, len(rows), step):
             block = rows[start : start + step]
             if narrow:
                 yield from _split(take(block), batch_size)
             else:
                 yield from map(take, _split(block, batch_size))
+
+    def _upload(self, selections: tuple[torch.Tensor, ...], *, gather: bool) -> Iterator[Any]:
+        """Rows, or row numbers, as batches on a CUDA device, copied there one ahead."""
+        tensor, move = self.tensor, self._move
+        assert move is not None, "the device is another one"
+
+        def fill(selected: torch.Tensor, memory: torch.Tensor) -> None:
+            if gather:
+                torch.index_select(tensor, 0, selected, out=memory)
+            else:
+                memory.copy_(selected)
+
+        largest = tensor[: len(selections[0])]
+        return uploaded(selections, fill, move, like=largest, device=self._place.device)
 
     def head(self, order: torch.Tensor | None, size: int) -> torch.Tensor:
         """The first `size` samples of that order, looked at without beginning a pass."""

@@ -59,7 +59,7 @@ class Averages(Mapping[str, Any]):
             totals.setdefault(name, 0.0)
             self._weights.setdefault(name, 0)
         elif name in totals:
-            totals[name] = totals[name] + value * weight
+            totals[name] = _plus(totals[name], value, weight)
             self._weights[name] = self._weights[name] + weight
         else:
             totals[name] = value * weight
@@ -94,6 +94,16 @@ class Averages(Mapping[str, Any]):
     def read(self, fetch: Fetch = read_floats) -> dict[str, float]:
         """All means as floats, in one transfer."""
         return dict(zip(self._totals, fetch([self[name] for name in self]), strict=True))
+
+
+def _plus(total: Any, value: Any, weight: Any) -> Any:
+    """`total + value * weight`; for device tensors in one kernel instead of two."""
+    if type(weight) is int and hasattr(value, "add_") and value.is_floating_point():
+        if isinstance(total, float):  # restored; to be rounded as if it had never been away
+            total = value.new_full((), total)
+        if total.dtype is value.dtype:
+            return total.add_(value, alpha=weight)
+    return total + value * weight
 
 
 def _measured(logs: Mapping[str, Any]) -> list[str]:

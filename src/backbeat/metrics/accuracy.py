@@ -81,8 +81,10 @@ def share_of_hits(accuracy: object) -> Callable[[Tensor, Tensor], Tensor | float
 
 def _share(hits: Tensor) -> Tensor | float:
     """Counted in one kernel where the count is at hand at once."""
-    if hits.ndim != 1 or hits.device.type != "cpu" or not len(hits):
+    if hits.ndim != 1:
         return over_samples(hits.float()).mean()
+    if hits.device.type != "cpu" or not len(hits):
+        return hits.mean(dtype=torch.float32)
     share = torch.count_nonzero(hits).item() / len(hits)
     # As the mean of float32 gives it.
     return _FLOAT32.unpack(_FLOAT32.pack(share))[0]

@@ -51,16 +51,25 @@ def fraction(name: str, value: Any) -> float:
     return float(value)
 
 
-def step_settings(precision: Any, accumulate: Any, jit_compile: Any) -> StepSettings:
+def step_settings(
+    precision: Any, accumulate: Any, jit_compile: Any, cuda_graph: Any
+) -> StepSettings:
     """The settings of `compile` that say how a batch is computed."""
     if precision not in (None, "fp32", "bf16"):
         raise ArgumentError(
             f"precision={precision!r} does not fit; pass None (as the weights are) or 'bf16'."
         )
+    batches = whole_number("accumulate", accumulate, 1)
+    if cuda_graph and batches > 1:
+        raise ArgumentError(
+            f"cuda_graph=True and accumulate={batches} do not go together: a recorded batch "
+            "replaces the gradients, it cannot add to them. Pass one of them."
+        )
     return StepSettings(
-        accumulate=whole_number("accumulate", accumulate, 1),
+        accumulate=batches,
         precision="bf16" if precision == "bf16" else None,
         jit_compile=bool(jit_compile),
+        cuda_graph=bool(cuda_graph),
     )
 
 

@@ -50,7 +50,8 @@ class Compiled:
         for loss, *measured in zip(self._losses, self._plain, self._weighted, strict=True):
             for metric in (*measured[0], *measured[1]):
                 metrics.get(metric, loss=loss)
-        self.names = self.objective().names
+        objective = self.objective()
+        self.names, self.stateful_names = objective.names, objective.stateful_names
 
     def objective(
         self,

@@ -208,6 +208,7 @@ class Model(Architecture):
         precision: str | None = None,
         accumulate: int = 1,
         jit_compile: bool = False,
+        cuda_graph: bool = False,
     ) -> None:
         """Say how to train: each argument by name, as an object or as a callable.
 
@@ -218,12 +219,19 @@ class Model(Architecture):
         The model goes to `device`; by default to an accelerator if there is one.
         `precision="bf16"` computes products in bfloat16. `accumulate=n` lets the optimizer step
         once in n batches, with their mean gradient, and at the end of an epoch. `jit_compile=True`
-        compiles the model with torch.compile.
+        compiles the model with torch.compile. `cuda_graph=True` records forward, loss and backward
+        of a batch on a GPU, once for every shape, and replays them; elsewhere it changes nothing.
         """
-        self._compiled = Compiled(
+        settings = step_settings(precision, accumulate, jit_compile, cuda_graph)
+        compiled = Compiled(
             optimizer, loss, metrics, loss_weights, weighted_metrics, self.output_names
         )
-        self._settings = step_settings(precision, accumulate, jit_compile)
+        if cuda_graph and compiled.stateful_names:
+            raise ArgumentError(
+                f"cuda_graph=True cannot record {', '.join(compiled.stateful_names)}: a metric "
+                "that runs through the epoch counts in Python. Leave one of them out."
+            )
+        self._compiled, self._settings = compiled, settings
         self._step = None
         self._place_on(device)
 

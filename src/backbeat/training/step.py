@@ -15,6 +15,7 @@ from backbeat.hooks import CallbackList
 from backbeat.optimizers import Optimizer
 from backbeat.tensors import map_leaves
 from backbeat.training.calls import caller
+from backbeat.training.captured import Captured
 from backbeat.training.objective import Objective, Values
 from backbeat.training.precision import in_bfloat16
 
@@ -31,6 +32,8 @@ class StepSettings:
     """The type that matrix products are computed in; the weights stay as they are."""
     jit_compile: bool = False
     """Whether the model is compiled by torch.compile."""
+    cuda_graph: bool = False
+    """Whether forward, loss and backward are recorded and replayed, on a GPU."""
 
 
 class Step:
@@ -57,14 +60,20 @@ class Step:
         self._heard: tuple[CallbackList, int, Any] | None = None
         self.names = () if objective is None else objective.names
         self.stateful_names = () if objective is None else objective.stateful_names
+        self._captured: Captured | None = None
         if self._settings.accumulate > 1:
             self.train = self._train_part
+        elif self._settings.cuda_graph and objective is not None:
+            self._captured = Captured(self._differentiate, module)
+            self.train = self._train_captured
 
     def reset_metrics(self) -> None:
         """A new epoch begins: metrics that run through it begin anew, and nothing is gathered."""
         # A run that ended by an error may have left gradients that wait for their step.
         self._gathered_batches = self._gathered_samples = 0
         self._heard = None
+        if self._captured is not None:
+            self._captured.begin_epoch()
         if self._objective is not None:
             self._objective.reset()
 
@@ -89,6 +98,14 @@ class Step:
         optimizer.step()
         return values
 
+    def _train_captured(self, batch: Batch) -> Values:
+        assert self._captured is not None
+        _, optimizer = self._compiled()
+        optimizer.zero_grad()
+        values = self._captured(batch)
+        optimizer.step()
+        return values
+
     def _train_part(self, batch: Batch) -> Values:
         values = self._gather(batch)
         self._advance()
@@ -105,16 +122,22 @@ class Step:
 
     def _gather(self, batch: Batch) -> Values:
         """Add the gradients of `batch` to those that wait for the optimizer."""
-        objective, optimizer = self._compiled()
+        _, optimizer = self._compiled()
         if not self._gathered_batches:
             optimizer.zero_grad()
+        values = (self._captured or self._differentiate)(batch)
+        self._gathered_batches += 1
+        self._gathered_samples += batch.size
+        return values
+
+    def _differentiate(self, batch: Batch) -> Values:
+        """Add the gradients of `batch` to those that are there; returns its values."""
+        objective, _ = self._compiled()
         loss, values = objective(self.forward, batch)
         if self._settings.accumulate > 1:
             # Weighted by size here, divided by all samples later: the mean over uneven batches.
             loss = loss * batch.size
         loss.backward()  # pyright: ignore[reportUnknownMemberType]
-        self._gathered_batches += 1
-        self._gathered_samples += batch.size
         return values
 
     @property
