@@ -684,7 +684,11 @@ def test_subclassed_and_wrapped_models(tmp_path):
             "TensorBoard: update_freq is 'batch', 'epoch' or a number of samples; got 'step'.",
         ),
         ({"update_freq": 0}, ArgumentError, "update_freq is a number of at least 1; got 0"),
-        ({"layout": "keras4"}, ArgumentError, "layout is one of"),
+        (
+            {"layout": "keras4"},
+            ArgumentError,
+            "layout is 'backbeat', 'keras2' or 'keras3'; got 'keras4'.",
+        ),
     ],
 )
 def test_arguments_that_do_not_fit(arguments, kind, message):

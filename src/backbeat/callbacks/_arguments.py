@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
 
 from backbeat.errors import ArgumentError, ArgumentTypeError
 from backbeat.files.addresses import text_of
 
-__all__ = ["check_choice", "check_name", "check_number", "check_whole", "names_in", "path_text"]
+__all__ = [
+    "check_choice",
+    "check_flags",
+    "check_name",
+    "check_number",
+    "check_whole",
+    "names_in",
+    "path_text",
+    "seconds",
+]
 
 
 def check_number(owner: object, name: str, value: Any, *, at_least: float | None = None) -> None:
@@ -35,11 +47,32 @@ def check_whole(owner: object, name: str, value: Any, *, at_least: int) -> None:
         )
 
 
+def check_flags(owner: object, **flags: Any) -> None:
+    """Raise unless each value is True or False; 1 and 0 are understood.
+
+    Any other would count as one of them: the text 'False' as True, and so would 'min' that slipped
+    into the place of the argument before `mode`.
+    """
+    for name, value in flags.items():
+        if not isinstance(value, (Integral, np.bool_)) or value not in (0, 1):
+            raise ArgumentTypeError(
+                f"{type(owner).__name__}: {name} is True or False; got {value!r} "
+                f"({type(value).__name__})."
+            )
+
+
+def seconds(owner: object, name: str, value: Any) -> float:
+    """`value` as a time that a thread can wait; raises unless it is a number of at least 0."""
+    check_number(owner, name, value, at_least=0)
+    return min(float(value), threading.TIMEOUT_MAX)
+
+
 def check_choice(owner: object, name: str, value: Any, choices: tuple[str, ...]) -> None:
     """Raise unless `value` is one of `choices`."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
+        *others, last = map(repr, choices)
         raise ArgumentError(
-            f"{type(owner).__name__}: {name} is {' or '.join(map(repr, choices))}; got {value!r}."
+            f"{type(owner).__name__}: {name} is {', '.join(others)} or {last}; got {value!r}."
         )
 
 

@@ -123,7 +123,7 @@ class Monitor:
 
 def checked_mode(owner: object, mode: Any) -> str:
     """`mode`, or `"auto"` with a warning if there is no such mode."""
-    if mode in ("auto", "min", "max"):
+    if isinstance(mode, str) and mode in ("auto", "min", "max"):
         return mode
     warnings.warn(
         f"{type(owner).__name__}: mode is 'auto', 'min' or 'max'; got {mode!r}, so it is 'auto'.",

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
-from backbeat.callbacks._arguments import check_whole, path_text
+from backbeat.callbacks._arguments import check_flags, check_whole, path_text
 from backbeat.callbacks._backup import Backup
 from backbeat.callbacks._triggers import Triggers
 from backbeat.errors import ArgumentTypeError, CheckpointError
@@ -67,6 +67,7 @@ class BackupAndRestore(Callback):
             # Only so that a run saved by epochs has nothing to call in a batch.
             self.on_train_batch_end = self._batch_ended
         check_whole(self, "keep", keep, at_least=2)
+        check_flags(self, delete_checkpoint=delete_checkpoint, background=background)
         self.backup_dir = backup_dir
         self.save_freq = save_freq
         self.delete_checkpoint = delete_checkpoint

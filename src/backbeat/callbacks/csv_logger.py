@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any, ClassVar
 
 from backbeat import files
-from backbeat.callbacks._arguments import check_number, path_text
+from backbeat.callbacks._arguments import check_flags, path_text, seconds
 from backbeat.callbacks._csv_file import CsvFile, Position
 from backbeat.callbacks._csv_rows import cell
 from backbeat.callbacks._errands import Errands
@@ -61,12 +61,12 @@ class CSVLogger(Callback):
     ) -> None:
         path_text(self, "filename", filename)
         _check_separator(separator)
-        check_number(self, "close_timeout", close_timeout, at_least=0)
+        check_flags(self, append=append, safe_cells=safe_cells)
         self.filename = filename
         self.sep = separator
         self.append = append
         self.safe_cells = safe_cells
-        self.close_timeout = close_timeout
+        self.close_timeout = seconds(self, "close_timeout", close_timeout)
         self._reset()
 
     def _reset(self) -> None:

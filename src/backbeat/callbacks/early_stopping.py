@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backbeat.callbacks._arguments import check_number
+from backbeat.callbacks._arguments import check_flags, check_number
 from backbeat.callbacks._improvement import is_better, worsened, worst
 from backbeat.callbacks._monitor import Monitor, checked_mode, guess_direction
 from backbeat.errors import BackbeatWarning
@@ -65,6 +65,7 @@ class EarlyStopping(Callback):
         check_number(self, "min_delta", min_delta)
         check_number(self, "patience", patience, at_least=0)
         check_number(self, "verbose", verbose)
+        check_flags(self, restore_best_weights=restore_best_weights, strict=strict)
         check_number(self, "start_from_epoch", start_from_epoch, at_least=0)
         if baseline is not None:
             check_number(self, "baseline", baseline)

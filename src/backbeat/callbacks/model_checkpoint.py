@@ -8,7 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from backbeat.callbacks._arguments import check_choice, check_number, check_whole, path_text
+from backbeat.callbacks._arguments import (
+    check_choice,
+    check_flags,
+    check_number,
+    check_whole,
+    path_text,
+)
 from backbeat.callbacks._checked import Checked
 from backbeat.callbacks._improvement import is_better
 from backbeat.callbacks._monitor import Monitor, checked_mode
@@ -95,6 +101,13 @@ class ModelCheckpoint(Checked):
             consequence=f"It can save best only with {monitor} available, skipping.",
         )
         check_number(self, "verbose", verbose)
+        check_flags(
+            self,
+            save_best_only=save_best_only,
+            save_weights_only=save_weights_only,
+            strict=strict,
+            background=background,
+        )
         check_whole(self, "period", period, at_least=1)
         check_choice(self, "when_busy", when_busy, ("wait", "skip"))
         if initial_value_threshold is not None:

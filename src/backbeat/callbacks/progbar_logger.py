@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
 from typing import Any, ClassVar, cast
 
-from backbeat.callbacks._arguments import names_in
+from backbeat.callbacks._arguments import check_choice, names_in
 from backbeat.callbacks._progress import BarMeter, LineMeter, Meter, can_draw
 from backbeat.callbacks._values import number, printable, short
-from backbeat.errors import ArgumentError
 from backbeat.hooks.averages import Averages
 from backbeat.hooks.callback import Callback, Phase, Role, RunsOn
 from backbeat.hooks.logs import Logs
@@ -50,10 +49,7 @@ class ProgbarLogger(Callback):
     def __init__(
         self, count_mode: str = "samples", stateful_metrics: Iterable[str] | None = None
     ) -> None:
-        if count_mode not in ("samples", "steps"):
-            raise ArgumentError(
-                f"ProgbarLogger: count_mode is 'samples' or 'steps'; got {count_mode!r}."
-            )
+        check_choice(self, "count_mode", count_mode, ("samples", "steps"))
         self.count_mode = count_mode
         self.stateful_metrics = names_in(self, "stateful_metrics", stateful_metrics)
         self._means = Averages(self.stateful_metrics)

@@ -6,7 +6,7 @@ import math
 import warnings
 from typing import Any, ClassVar
 
-from backbeat.callbacks._arguments import check_number
+from backbeat.callbacks._arguments import check_flags, check_number
 from backbeat.callbacks._improvement import is_better, worsened, worst
 from backbeat.callbacks._monitor import Monitor, checked_mode, guess_direction
 from backbeat.errors import ArgumentError, BackbeatWarning
@@ -71,6 +71,7 @@ class ReduceLROnPlateau(Callback):
             min_delta = epsilon
         check_number(self, "patience", patience, at_least=0)
         check_number(self, "verbose", verbose)
+        check_flags(self, strict=strict)
         check_number(self, "min_delta", min_delta)
         check_number(self, "cooldown", cooldown, at_least=0)
         check_number(self, "min_lr", min_lr, at_least=0)

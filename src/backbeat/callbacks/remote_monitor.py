@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, ClassVar, cast
 from urllib.parse import urlsplit, urlunsplit
 
+from backbeat.callbacks._arguments import check_flags
 from backbeat.callbacks._errands import Errands
 from backbeat.callbacks._values import non_finite_text, number
 from backbeat.errors import ArgumentTypeError, BackbeatWarning, MissingPackageError
@@ -53,6 +54,7 @@ class RemoteMonitor(Callback):
     ) -> None:
         for name, value in (("root", root), ("path", path), ("field", field)):
             _check_text(name, value)
+        check_flags(self, send_as_json=send_as_json)
         if headers is not None and not isinstance(cast(object, headers), Mapping):
             raise ArgumentTypeError(
                 "RemoteMonitor: headers is a dict such as {'Authorization': '...'}; got a "

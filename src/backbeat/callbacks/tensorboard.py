@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from backbeat import files
-from backbeat.callbacks._arguments import check_whole, path_text
+from backbeat.callbacks._arguments import check_choice, check_flags, check_whole, path_text
 from backbeat.callbacks._tensorboard.embeddings import Embeddings, EmbeddingSettings
-from backbeat.callbacks._tensorboard.layout import LayoutName, layout_of
+from backbeat.callbacks._tensorboard.layout import LAYOUTS, LayoutName
 from backbeat.callbacks._tensorboard.portrait import Portrait
 from backbeat.callbacks._tensorboard.runs import Runs
 from backbeat.callbacks._tensorboard.scalars import Scalars, samples_between
@@ -85,6 +85,10 @@ class TensorBoard(Callback):
         check_whole(self, "histogram_freq", histogram_freq, at_least=0)
         check_whole(self, "batch_size", batch_size, at_least=1)
         check_whole(self, "embeddings_freq", embeddings_freq, at_least=0)
+        check_choice(self, "layout", layout, tuple(LAYOUTS))
+        check_flags(
+            self, write_graph=write_graph, write_grads=write_grads, write_images=write_images
+        )
         self.log_dir = log_dir
         self.histogram_freq = histogram_freq
         self.batch_size = batch_size
@@ -101,7 +105,7 @@ class TensorBoard(Callback):
         """The samples of all batches so far, over all runs of this object."""
         self.samples_seen_at_last_write = 0
         self._every = samples_between(self, update_freq)
-        self._layout = layout_of(layout)
+        self._layout = LAYOUTS[layout]
         self._reset()
 
     def _reset(self) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from backbeat.errors import ArgumentError
-
-__all__ = ["Layout", "LayoutName", "layout_of"]
+__all__ = ["LAYOUTS", "Layout", "LayoutName"]
 
 LayoutName = Literal["backbeat", "keras2", "keras3"]
 
@@ -74,17 +72,8 @@ class Keras3Layout(Layout):
         return self.main, f"{layer}/output{'' if number is None else f'_{number}'}/histogram"
 
 
-_LAYOUTS = {
+LAYOUTS = {
     "backbeat": Layout(),
     "keras2": Layout(batch_prefix=""),
     "keras3": Keras3Layout(main="train"),
 }
-
-
-def layout_of(name: str) -> Layout:
-    """The layout called `name`; raises ArgumentError if there is none."""
-    if name not in _LAYOUTS:
-        raise ArgumentError(
-            f"TensorBoard: layout is one of {', '.join(map(repr, _LAYOUTS))}; got {name!r}."
-        )
-    return _LAYOUTS[name]
