@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -110,6 +111,18 @@ def test_function_of_the_user() -> None:
     assert metrics.get(largest_error).direction == "min"
 
 
+@pytest.mark.parametrize(
+    "value",
+    [1, 1.0, True, np.float64(1), np.ones(2), [1, 1], torch.tensor(1), torch.tensor([True, True])],
+)
+def test_any_number_is_a_value(value: Any) -> None:
+    """A function of the user's may give any number, or one per sample, of any type."""
+    metric = metrics.get(lambda y_true, y_pred: value)
+
+    assert float(metric.update(*SPARSE)) == 1.0
+    assert float(metric.update(*SPARSE, torch.tensor([3.0, 1.0]))) == 1.0
+
+
 def test_partial_of_a_metric() -> None:
     """functools.partial keeps the name, the direction, and passes its arguments."""
     metric = metrics.get(partial(metrics.top_k_categorical_accuracy, k=1))
@@ -148,9 +161,14 @@ def test_mistakes_teach() -> None:
         metrics.get("binary_acuracy")
     with pytest.raises(ArgumentTypeError, match=r"the metric 0\.5 is a float: give a name"):
         metrics.get(0.5)
-    with pytest.raises(DataError, match=r"the loss wide gave shape \(3,\) for a batch of 2"):
+    with pytest.raises(DataError, match=r"wide gave shape \(3,\) for a batch of 2"):
         metrics.get(wide).update(*SPARSE)
+    with pytest.raises(ArgumentTypeError, match=r"^nothing gave None \(NoneType\): it must give"):
+        metrics.get(nothing).update(*SPARSE)
     assert metrics.direction_of("nonsense") is None
+
+
+def nothing(y_true: torch.Tensor, y_pred: torch.Tensor) -> None: ...
 
 
 def wide(y_true: torch.Tensor, y_pred: torch.Tensor) -> torch.Tensor:

@@ -298,3 +298,6 @@ def test_names_told_by():
     assert names_told_by({"x": "mse", "y": "mse"}) == ("x", "y")
     assert names_told_by(["mse", "mse"]) == ("output_1", "output_2")
     assert names_told_by(torch.nn.MSELoss()) == ("output",)
+    for nothing in ([], (), {}):
+        with pytest.raises(ArgumentError, match="which names no loss; pass one, such as 'mse'"):
+            names_told_by(nothing)

@@ -54,7 +54,7 @@ def check_flags(owner: object, **flags: Any) -> None:
     into the place of the argument before `mode`.
     """
     for name, value in flags.items():
-        if not isinstance(value, (Integral, np.bool_)) or value not in (0, 1):
+        if not issubclass(type(value), (Integral, np.bool_)) or value not in (0, 1):
             raise ArgumentTypeError(
                 f"{type(owner).__name__}: {name} is True or False; got {value!r} "
                 f"({type(value).__name__})."

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
-from backbeat.errors import DataError
+from backbeat.errors import ArgumentTypeError, DataError
 from backbeat.losses.alignment import over_samples
 
 __all__ = ["LabelKind", "LossFunction", "per_sample"]
@@ -48,14 +49,29 @@ class LossFunction:
         return self.batch_mean(y_true, y_pred)
 
 
-def per_sample(values: Tensor, y_pred: Tensor, name: str) -> Tensor:
-    """What a foreign loss gave, as shape (batch,): a single value counts for every sample."""
+def per_sample(values: Any, y_pred: Tensor, name: str) -> Tensor:
+    """What a foreign loss or metric gave, as (batch,): a single value counts for every sample."""
     batch = y_pred.shape[0] if y_pred.ndim else 1
+    if not isinstance(values, Tensor):
+        values = _as_tensor(values, y_pred, name)
+    if not values.is_floating_point():
+        values = values.float()  # hits, say, of which a mean is taken
     if values.ndim and values.shape[0] == batch:
         return over_samples(values)
     if values.numel() == 1:
         return values.reshape(()).expand(batch)
     raise DataError(
-        f"the loss {name} gave shape {tuple(values.shape)} for a batch of {batch}: it must give "
-        f"one value per sample, shape ({batch},), or a single value."
+        f"{name} gave shape {tuple(values.shape)} for a batch of {batch}: it must give one value "
+        f"per sample, shape ({batch},), or a single value."
     )
+
+
+def _as_tensor(values: Any, y_pred: Tensor, name: str) -> Tensor:
+    """Numbers that a metric gave, be it one or an array."""
+    try:
+        return torch.as_tensor(values, device=y_pred.device)
+    except (TypeError, ValueError, RuntimeError):
+        raise ArgumentTypeError(
+            f"{name} gave {values!r} ({type(values).__name__}): it must give a tensor with one "
+            "value per sample, or a single value."
+        ) from None

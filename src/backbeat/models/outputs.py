@@ -48,11 +48,18 @@ def lists_per_output(argument: str, given: Any, names: Sequence[str]) -> list[li
 def names_told_by(loss: Any) -> tuple[str, ...]:
     """Names for outputs that the model does not name itself: as many as `loss` speaks of."""
     if isinstance(loss, Mapping) and "class_name" not in loss:
-        return tuple(cast(Mapping[str, Any], loss))
-    if isinstance(loss, (list, tuple)):
+        names = tuple(cast(Mapping[str, Any], loss))
+    elif isinstance(loss, (list, tuple)):
         count = len(cast(Sequence[Any], loss))
-        return tuple(f"output_{number + 1}" for number in range(count))
-    return ("output",)
+        names = tuple(f"output_{number + 1}" for number in range(count))
+    else:
+        names = ("output",)
+    if not names:
+        raise ArgumentError(
+            f"loss is {loss!r}, which names no loss; pass one, such as 'mse', or one for each "
+            "output, or leave it out if the model computes its own."
+        )
+    return names
 
 
 def _by_name(argument: str, given: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
