@@ -41,7 +41,7 @@ class Signals:
     def __init__(self, latch: StopLatch, grace: float | None = GRACE_SECONDS) -> None:
         _check_grace(grace)
         self._latch = latch
-        self._grace = grace
+        self._grace = None if grace is None else min(float(grace), threading.TIMEOUT_MAX)
         self._handler = self._receive
         self._previous: dict[int, Any] = {}
         self._is_on = False
