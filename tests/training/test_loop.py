@@ -18,7 +18,7 @@ from backbeat.callbacks import (
     ModelCheckpoint,
     ReduceLROnPlateau,
 )
-from backbeat.errors import ArgumentTypeError, BackbeatWarning, StateError
+from backbeat.errors import ArgumentError, ArgumentTypeError, BackbeatWarning, StateError
 from backbeat.testing import HookRecorder
 from backbeat.training import Loop
 from backbeat.training.weights import load_weights
@@ -494,3 +494,45 @@ def test_a_progress_bar_only_if_asked_for(capsys):
 
     assert silent == ""
     assert capsys.readouterr().out.count("loss") == 2
+
+
+def test_the_body_may_ask_to_stop():
+    """`loop.stop_training = True` ends the run after the batch in which it is set."""
+    with Loop(linear(), epochs=3) as loop:
+        for _ in loop.epochs():
+            for number, _ in enumerate(loop.batches(BATCHES)):
+                loop.log_batch(loss=1.0)
+                loop.stop_training = number == 1
+
+    assert loop.stop_training
+    assert number == 1
+    assert loop.history.history == {"loss": [1.0]}
+    assert loop.history.stopped.reason == "stop_training was set to True"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"epochs": "3"}, "epochs='3' is a str; pass a whole number, 0 or more."),
+        ({"epochs": 1.5}, "epochs=1.5 is a float; pass a whole number, 0 or more."),
+        ({"epochs": -1}, "epochs=-1 is too small; pass a whole number, 0 or more."),
+        ({"initial_epoch": None}, "initial_epoch=None is a NoneType; pass a whole number, 0"),
+        ({"verbose": 3}, "verbose=3 does not fit; pass 0 (silent), 1 (a bar) or 2 (a line"),
+    ],
+)
+def test_arguments_that_do_not_fit(arguments, message):
+    """They are refused where they are written, as by `fit`."""
+    with pytest.raises((ArgumentError, ArgumentTypeError)) as caught:
+        Loop(linear(), **arguments)
+
+    assert str(caught.value).startswith(message)
+
+
+def test_arrays_are_logged_as_tensors_are():
+    """An array of one number is that number; a longer one is kept, and has no mean."""
+    with Loop(linear()) as loop:
+        for _ in loop.epochs():
+            for _ in loop.batches(BATCHES):
+                loop.log_batch(one=np.ones(1), several=np.ones(2), tensor=torch.ones(2))
+
+    assert loop.history.history == {"one": [1.0]}

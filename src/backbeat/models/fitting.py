@@ -13,18 +13,18 @@ from backbeat.callbacks import History
 from backbeat.data import Place, Source, as_source, split_tail
 from backbeat.errors import StateError
 from backbeat.hooks import GraphLayer
-from backbeat.models.arguments import (
+from backbeat.models.binding import bind
+from backbeat.models.compiled import Compiled
+from backbeat.models.hosting import Hosting
+from backbeat.models.validation import Validation
+from backbeat.optimizers import Optimizer
+from backbeat.training.arguments import (
     fraction,
     optional_number,
     verbosity,
     whole_number,
     whole_numbers,
 )
-from backbeat.models.binding import bind
-from backbeat.models.compiled import Compiled
-from backbeat.models.hosting import Hosting
-from backbeat.models.validation import Validation
-from backbeat.optimizers import Optimizer
 from backbeat.training.calls import caller
 from backbeat.training.fit import Settings, evaluate, fit, predict
 from backbeat.training.inspection import ModuleInspection

@@ -17,7 +17,6 @@ from backbeat.layers.naming import snake_case, unique_name
 from backbeat.layers.symbol import Symbol
 from backbeat.layers.wrappers import bare
 from backbeat.models.architecture import Architecture
-from backbeat.models.arguments import step_settings
 from backbeat.models.compiled import Compiled
 from backbeat.models.config import KNOWN_MODELS, layer_config
 from backbeat.models.graph import Graph
@@ -26,6 +25,7 @@ from backbeat.models.summary import summary_text
 from backbeat.models.wiring import drawn
 from backbeat.optimizers import Optimizer
 from backbeat.tensors import first_leaf
+from backbeat.training.arguments import step_settings
 from backbeat.training.weights import all_weights
 
 __all__ = ["Model"]

@@ -21,6 +21,7 @@ from backbeat.callbacks import BaseLogger, History, ProgbarLogger, TerminateOnNa
 from backbeat.data import Batch, size_of
 from backbeat.errors import BackbeatWarning, StateError
 from backbeat.hooks import CallbackList, Fetch, Logs
+from backbeat.training.arguments import verbosity, whole_number
 from backbeat.training.module_host import ModuleHost
 from backbeat.training.plan import has_bar, plan_of, run_params
 from backbeat.training.run import Run
@@ -56,7 +57,7 @@ class Loop(Run):
         callbacks: Any = None,
         epochs: int = 1,
         initial_epoch: int = 0,
-        verbose: int = 0,
+        verbose: int | str = 0,
         metrics: Sequence[str] | None = None,
         stateful_metrics: Iterable[str] = (),
         do_validation: bool = False,
@@ -66,6 +67,9 @@ class Loop(Run):
         validation_data: Any = None,
         grace: float | None = GRACE_SECONDS,
     ) -> None:
+        epochs = whole_number("epochs", epochs, 0)
+        initial_epoch = whole_number("initial_epoch", initial_epoch, 0)
+        verbose = verbosity(verbose)
         host = ModuleHost.of(module, optimizer)
         history = History()
         self._stateful = stateful = tuple(stateful_metrics)
@@ -120,6 +124,15 @@ class Loop(Run):
             self._end_epoch()
             if after_each is not None:
                 after_each()
+
+    @property
+    def stop_training(self) -> bool:
+        """Whether somebody asked to stop; set it to True and the run ends after this batch."""
+        return self._latch.requested
+
+    @stop_training.setter
+    def stop_training(self, value: bool) -> None:
+        self._latch.set(value)
 
     @property
     def epoch_is_whole(self) -> bool:

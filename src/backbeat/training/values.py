@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+import numpy as np
 import torch
 
 from backbeat.hooks import Fetch, Waits
@@ -29,6 +30,9 @@ def _settled(value: Any, wait: bool) -> Any:
         return value.item() if value.numel() == 1 else to_numpy(value)
     if not wait and _is_away(value):
         return value
+    if isinstance(value, np.ndarray):
+        array = cast(Any, value)
+        return array.item() if array.size == 1 else array
     return float(value) if hasattr(value, "__float__") and not isinstance(value, str) else value
 
 
