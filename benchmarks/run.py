@@ -22,7 +22,7 @@ QUICKLY = {
     "loop": ["--processes", "1", "--rounds", "1"],
     "dispatch": ["--rounds", "2"],
     "whereabouts": [],
-    "kernels": [],
+    "dense_kernels": [],
 }
 
 
