@@ -10,7 +10,8 @@ BackbeatError
 ├── MissingPackageError  (ImportError)  an optional package is not installed
 └── CheckpointError      (OSError)      a file could not be written or read
     ├── CheckpointCorruptError          a file that is not what it says it is
-    └── DirectoryInUseError             another run is writing there
+    ├── DirectoryInUseError             another run is writing there
+    └── FileInUseError                  another run is writing that file
 BackbeatWarning          (RuntimeWarning)
 """
 
@@ -25,6 +26,7 @@ __all__ = [
     "CheckpointError",
     "DataError",
     "DirectoryInUseError",
+    "FileInUseError",
     "MissingPackageError",
     "MonitorError",
     "StateError",
@@ -74,6 +76,10 @@ class CheckpointCorruptError(CheckpointError):
 
 class DirectoryInUseError(CheckpointError):
     """Another run is writing to the directory at this moment."""
+
+
+class FileInUseError(CheckpointError):
+    """Another run is writing the file at this moment."""
 
 
 class BackbeatWarning(RuntimeWarning):

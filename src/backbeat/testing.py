@@ -197,9 +197,9 @@ def play(
     hooks.set_model(host)
     hooks.set_params({"epochs": initial_epoch + len(epochs), **(params or {})})
     saved = len(host.saved)
-    hooks.check_plan(plan or Plan(epochs=initial_epoch + len(epochs)))
-    del host.saved[saved:]  # what was only rehearsed
     try:
+        hooks.check_plan(plan or Plan(epochs=initial_epoch + len(epochs)))
+        del host.saved[saved:]  # what was only rehearsed
         hooks.on_train_begin({})
         _play_epochs(hooks, host, epochs, batches, initial_epoch)
         if error is None:

@@ -271,6 +271,39 @@ def test_an_address_is_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert names(tmp_path) == []
 
 
+@pytest.mark.parametrize("name", ["best_path", "last_path", "save_on_exception"])
+def test_a_fixed_name_that_the_template_could_give(name: str) -> None:
+    """Else a later save would overwrite the best one, or remove it to make room."""
+    keywords: Any = {name: "run/w.3.h5"}
+    with pytest.raises(ArgumentError) as caught:
+        ModelCheckpoint(Path("run") / "w.{epoch}.h5", keep_last=1, **keywords)
+
+    assert str(caught.value) == (
+        f"ModelCheckpoint: 'run/w.{{epoch}}.h5' could give another save the name "
+        f"{name}='run/w.3.h5', and so overwrite or remove it. Give {name} a name of its own."
+    )
+
+
+@pytest.mark.parametrize("best", ["w.best.h5", "w.h5", "b/w.3.h5", "w.last-1.h5"])
+def test_fixed_names_that_no_number_makes(best: str) -> None:
+    """These are accepted."""
+    assert ModelCheckpoint("w.{epoch}.h5", best_path=best).best_path == best
+
+
+def test_the_best_is_never_removed(tmp_path: Path) -> None:
+    """Not even where a logged text gave an earlier save its name."""
+    epochs: list[Any] = [{"val_loss": 1.0, "tag": "first"}, {"val_loss": 0.5, "tag": "second"}]
+    best = tmp_path / "w.first"
+    template = os.fspath(tmp_path / "w.{tag}")
+    with pytest.raises(ArgumentError):  # of another suffix
+        ModelCheckpoint(template, keep_last=1, best_path=best)
+    template, best = template + ".txt", tmp_path / "w.first.txt"
+    play([Clock(), ModelCheckpoint(template, keep_last=1, best_path=best)], epochs)
+
+    assert names(tmp_path) == ["w.first.txt", "w.second.txt"]
+    assert best.read_bytes() == (tmp_path / "w.second.txt").read_bytes()
+
+
 # With others
 
 

@@ -86,7 +86,7 @@ def test_a_disk_that_fails_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], code: int
 ) -> None:
     """One warning; the summary counts the rows, and says so once at the end."""
-    monkeypatch.setattr(files.disk, "current", FailingDisk(7, code, for_ever=True))
+    monkeypatch.setattr(files.disk, "current", FailingDisk(10, code, for_ever=True))
     history, told = watched(CSVLogger(tmp_path / "log.csv"))
 
     assert len(told) == 1
@@ -124,6 +124,9 @@ def test_a_disk_that_fails_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         history, told = watched(CSVLogger(path))
 
         assert epochs_in(path) == ["0", "1", "2", "3"]
+        if at > len(counting.operations) - 2:  # only the lock is left behind
+            assert (told, history.troubles) == ([], [])
+            continue
         assert len(told) == 1
         assert len(history.troubles) == (0 if told[0].startswith("CSVLogger will") else 1)
 
@@ -150,7 +153,7 @@ def test_a_real_disk_that_cannot_be_written() -> None:
     assert history.troubles[0] == "CSVLogger: 4 rows were not written to /dev/full"
 
 
-@pytest.mark.parametrize("at", [1, 5, 6, 7, 8])
+@pytest.mark.parametrize("at", [1, 4, 8, 9, 10, 11])
 def test_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     """One epoch waits a moment, no other one does; the end comes, and says what is not written."""
     monkeypatch.setattr(csv_logger_module, "_PATIENCE_SECONDS", 0.2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from string import Formatter
@@ -17,6 +18,8 @@ __all__ = ["Template"]
 
 # What a file system takes for one name; the temporary file beside it has a longer one.
 _LONGEST_NAME = 200
+# What a number may look like, whatever its format.
+_NUMBER = r"(?:[-+\d.,_% ]+(?:[eE][-+]\d+)?|[-+]?(?:nan|inf))"
 
 
 _NO_COUNTS: Mapping[str, int] = MappingProxyType({})
@@ -80,6 +83,13 @@ class Template:
             return self.fill(0, dict.fromkeys(self.names, 0.5))
         except ArgumentError:  # a format for texts, say
             return self.text.partition("{")[0]
+
+    def could_give(self, path: str) -> bool:
+        """Whether filling in numbers could make it `path`."""
+        texts = (re.escape(text) for text, *_ in _FORMATTER.parse(self.text))
+        places = (_NUMBER if place[1] is not None else "" for place in _FORMATTER.parse(self.text))
+        pattern = "".join(text + place for text, place in zip(texts, places, strict=True))
+        return re.fullmatch(pattern, path) is not None
 
     def _check_names(self, known: set[str]) -> None:
         for name in self.names:

@@ -10,10 +10,17 @@ from typing import Any, ClassVar
 
 from backbeat import files
 from backbeat.callbacks._arguments import check_flags, path_text, seconds
+from backbeat.callbacks._claim import Claim
 from backbeat.callbacks._csv_file import CsvFile, Position
 from backbeat.callbacks._csv_rows import cell
 from backbeat.callbacks._errands import Errands
-from backbeat.errors import ArgumentError, ArgumentTypeError, BackbeatWarning, CheckpointError
+from backbeat.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    BackbeatWarning,
+    CheckpointError,
+    FileInUseError,
+)
 from backbeat.hooks.callback import Callback, Phase, Role, RunsOn
 from backbeat.hooks.plan import Plan
 
@@ -40,10 +47,14 @@ class CSVLogger(Callback):
     off for that, and a last row that was never written to its end, is kept in `*.orphan` beside
     the file.
 
+    One run at a time: a second one on the same file, in whatever process, is refused before its
+    first batch. While a run goes on, a hidden `.NAME.lock` lies beside the file.
+
     No disk disturbs the training: rows that cannot be written wait, up to 10000 of them, for the
     next epoch; what is not written `close_timeout` seconds after the end is given up, and said.
 
-    Raises ArgumentError if `separator` is not one character.
+    Raises ArgumentError if `separator` is not one character; before the first batch FileInUseError
+    if another run writes the file, StateError if this very object takes part in another run.
     """
 
     phase: ClassVar[Phase] = "record"
@@ -67,6 +78,7 @@ class CSVLogger(Callback):
         self.append = append
         self.safe_cells = safe_cells
         self.close_timeout = seconds(self, "close_timeout", close_timeout)
+        self._claim = Claim(self, filename)
         self._reset()
 
     def _reset(self) -> None:
@@ -97,16 +109,29 @@ class CSVLogger(Callback):
     # The run
 
     def _check_plan(self, plan: Plan) -> None:
-        probe = Errands("CSVLogger")
+        self._claim.begin()
+        will = "write nothing"
         try:
-            if not probe.run(lambda: files.probe(self.filename), _PATIENCE_SECONDS):
+            if not self._ask(lambda: files.probe(self.filename)):
                 _warn(f"CSVLogger: the disk with {self.filename} does not answer.")
+            will = "write without a lock, and so may others"
+            self._ask(self._claim.take_if_there)
+        except FileInUseError:
+            raise
         except CheckpointError as error:
-            _warn(f"CSVLogger will write nothing: {error}")
+            _warn(f"CSVLogger will {will}: {error}")
+
+    def _forget_plan(self) -> None:
+        if not self._claim.is_of_another_run():
+            self._claim.end(self._ask)
+
+    def _ask(self, call: Callable[[], object]) -> bool:
+        """Whether the disk has done `call` by now; one that is gone is not waited for."""
+        return Errands("CSVLogger").run(call, _PATIENCE_SECONDS)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Forget the run before; the file is not touched yet."""
-        self.close()
+        self._end()
         self._reset()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -122,6 +147,10 @@ class CSVLogger(Callback):
 
     def close(self) -> None:
         """Write what still waits, if the disk allows it in time, and close the file."""
+        self._end()
+        self._claim.end(self._ask)
+
+    def _end(self) -> None:
         self._is_done(lambda: self._errands.finish(self.close_timeout))
         if self._waiting and not self._hangs:
             self._write(self.close_timeout)
@@ -146,8 +175,13 @@ class CSVLogger(Callback):
 
     def _write(self, seconds: float) -> None:
         """Write all rows that wait; if that fails they wait on."""
-        records, write = list(self._waiting), self._file.write
-        self._send(lambda: write(records), seconds, rows=len(records))
+        records, write, claim = list(self._waiting), self._file.write, self._claim
+
+        def send() -> None:
+            claim.take()
+            write(records)
+
+        self._send(send, seconds, rows=len(records))
 
     def _send(self, call: Callable[[], None], seconds: float, rows: int = 0) -> bool:
         """Let `call` work on the file; whether it was over in time and went well."""
@@ -206,10 +240,11 @@ class CSVLogger(Callback):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
+        self._claim = Claim(self, self.filename)
         self._reset()
 
 
-_RUNNING = ("_file", "_errands", "_position", "_waiting", "_sent", "_hangs")
+_RUNNING = ("_claim", "_file", "_errands", "_position", "_waiting", "_sent", "_hangs")
 
 
 def _warn(text: str) -> None:

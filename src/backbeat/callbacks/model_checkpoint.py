@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from backbeat.callbacks._arguments import (
@@ -16,13 +15,13 @@ from backbeat.callbacks._arguments import (
     path_text,
 )
 from backbeat.callbacks._checked import Checked
+from backbeat.callbacks._fixed_names import check_fixed_names, whole_name
 from backbeat.callbacks._improvement import is_better
 from backbeat.callbacks._monitor import Monitor, checked_mode
 from backbeat.callbacks._saver import Save
 from backbeat.callbacks._template import Template
 from backbeat.callbacks._triggers import Triggers
 from backbeat.errors import ArgumentError
-from backbeat.files.addresses import is_address, text_of
 
 __all__ = ["ModelCheckpoint"]
 
@@ -137,37 +136,19 @@ class ModelCheckpoint(Checked):
         self.best_path = self._fixed("best_path", best_path)
         self.last_path = self._fixed("last_path", last_path)
         self.save_on_exception = self._fixed("save_on_exception", save_on_exception)
-        self._check_best_path()
+        self._fixed_names = {
+            "best_path": self.best_path,
+            "last_path": self.last_path,
+            "save_on_exception": self.save_on_exception,
+        }
+        check_fixed_names(self._template, self._fixed_names, best_only=save_best_only)
         self._triggers = Triggers("ModelCheckpoint", f"{period} epochs" if every is None else every)
         counts = {"batch", "step"} & set(self._template.names)
         self._hears_batches = self._triggers.hear_batches or bool(counts)
         self._reset()
 
     def _fixed(self, name: str, path: StrPath | None) -> str | None:
-        """The text of a fixed name, which must be of the same format as `filepath`."""
-        if path is None:
-            return None
-        text = path_text(self, name, path)
-        if _suffix(text) != _suffix(self._template.text):
-            raise ArgumentError(
-                f"ModelCheckpoint: {name}={text!r} holds the same as {self._template.text!r}, so "
-                "its suffix must be the same."
-            )
-        return text
-
-    def _check_best_path(self) -> None:
-        """Under no other name may a save lie where the best one does."""
-        if self.best_path is None:
-            return
-        others = {"last_path": self.last_path, "save_on_exception": self.save_on_exception}
-        if not self.save_best_only:
-            others["filepath"] = self._template.text
-        for name, path in others.items():
-            if path is not None and _whole_path(path) == _whole_path(self.best_path):
-                raise ArgumentError(
-                    f"ModelCheckpoint: best_path and {name} are both {path!r}, so the best save "
-                    "would be overwritten by others. Give best_path a name of its own."
-                )
+        return None if path is None else path_text(self, name, path)
 
     def _reset(self) -> None:
         self._begin_keeping()
@@ -236,9 +217,14 @@ class ModelCheckpoint(Checked):
         before = (self.best, self._retention.state())
         if value is not None and is_best:
             self.best = value
-        makes_room = tuple(self._retention.add(path, value))
-        self._start(Save(path, before, self._other_names(is_best), makes_room))
+        gone = self._retention.add(path, value)
+        self._start(Save(path, before, self._other_names(is_best), self._removable(gone)))
         self._check_room(path, self._saver.size)
+
+    def _removable(self, gone: Sequence[str]) -> tuple[str, ...]:
+        """What of `gone` has not become a fixed name meanwhile, by a text that was logged."""
+        fixed = {whole_name(path) for path in self._fixed_names.values() if path is not None}
+        return tuple(path for path in gone if whole_name(path) not in fixed)
 
     def _counts(self) -> dict[str, int]:
         """What a name may hold besides logged values."""
@@ -279,16 +265,6 @@ class ModelCheckpoint(Checked):
         self._step = state.get("step", 0)
         self._triggers.load_state(state.get("intervals", ()))
         self._is_due = state.get("is_due", False)
-
-
-def _suffix(path: str) -> str:
-    """What decides the format."""
-    return ".weights.h5" if path.endswith(".weights.h5") else Path(path).suffix
-
-
-def _whole_path(path: str) -> Path | str:
-    """What can be compared; links are not followed, nobody is asked."""
-    return path if is_address(path) else Path(text_of(path)).absolute()
 
 
 def _means(logs: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Generations:
     def __init__(self, directory: files.PathLike, *, keep: int = 2) -> None:
         self.directory = resolve(directory)
         self.keep = keep
-        self._lock: files.DirectoryLock | None = None
+        self._lock: files.Lock | None = None
         self._finite: dict[str, bool] = {}
 
     # Whose directory it is

@@ -13,21 +13,22 @@ from backbeat.files.directories import (
 )
 from backbeat.files.disk import Disk, PathLike
 from backbeat.files.inside import open_inside, read_inside
-from backbeat.files.locks import DirectoryLock, lock_directory
+from backbeat.files.locks import Lock, lock_directory, lock_file
 from backbeat.files.names import exists, link, remove
 from backbeat.files.places import make_parents, place_of, probe, trial_path
 from backbeat.files.rows import Rows, open_rows
 from backbeat.files.whole import whole
 
 __all__ = [
-    "DirectoryLock",
     "Disk",
+    "Lock",
     "PathLike",
     "Rows",
     "exists",
     "free_bytes",
     "link",
     "lock_directory",
+    "lock_file",
     "make_parents",
     "open_inside",
     "open_rows",

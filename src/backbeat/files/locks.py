@@ -1,4 +1,4 @@
-"""Locks: one run at a time in a directory, freed by the system however the run ends."""
+"""Locks: one run at a time in a directory or a file, freed by the system however it ends."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +15,12 @@ from types import TracebackType
 from typing import Any
 
 from backbeat import forks
-from backbeat.errors import DirectoryInUseError
+from backbeat.errors import CheckpointError, DirectoryInUseError, FileInUseError
 from backbeat.files import disk
 from backbeat.files.disk import PathLike, teaching
 from backbeat.files.places import resolve
 
-__all__ = ["DirectoryLock", "Holder", "lock_directory"]
+__all__ = ["Holder", "Lock", "lock_directory", "lock_file"]
 
 _NAME = ".lock"
 _NO_LOCKS = (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK)
@@ -44,8 +45,8 @@ class Holder:
         return self.boot != _boot() or not _is_running(self.pid)
 
 
-class DirectoryLock:
-    """A directory that no other run may write to, until `release`; made by `lock_directory`."""
+class Lock:
+    """What no other run may write to, until `release`; made by `lock_directory`, `lock_file`."""
 
     def __init__(self, path: Path, descriptor: int, left_by: Holder | None) -> None:
         self.path = path
@@ -69,7 +70,10 @@ class DirectoryLock:
             with contextlib.suppress(OSError):
                 disk.current.close(descriptor)
 
-    def __enter__(self) -> DirectoryLock:
+    def __del__(self) -> None:
+        self.become_inert()
+
+    def __enter__(self) -> Lock:
         return self
 
     def __exit__(
@@ -81,7 +85,7 @@ class DirectoryLock:
         self.release()
 
 
-def lock_directory(directory: PathLike, run: str = "") -> DirectoryLock:
+def lock_directory(directory: PathLike, run: str = "") -> Lock:
     """Keep every other run out of `directory`, which exists; `run` is what they are told of you.
 
     The lock goes with the process, even after `kill -9`, and is then found in `left_by`. Where the
@@ -96,26 +100,50 @@ def lock_directory(directory: PathLike, run: str = "") -> DirectoryLock:
     ('.lock', None)
     """
     path = resolve(directory) / _NAME
+    return _lock(path, run, lambda holder: _directory_in_use(path, holder))
+
+
+def lock_file(file: PathLike, run: str = "") -> Lock:
+    """Keep every other run from writing `file`, whose directory exists; as `lock_directory`.
+
+    The lock is a hidden file beside `file`, which itself is not touched and need not be there.
+
+    Raises FileInUseError if another run is writing it, and CheckpointError if no lock can be put
+    beside it.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, lock_file(f"{folder}/log.csv") as lock:
+    ...     lock.path.name
+    '.log.csv.lock'
+    """
+    target = resolve(file)
+    path = target.with_name(f".{target.name[:48]}{_NAME}")
+    return _lock(path, run, lambda holder: _file_in_use(target, path, holder))
+
+
+def _lock(path: Path, run: str, in_use: Callable[[Holder | None], CheckpointError]) -> Lock:
     with teaching(path):
-        descriptor = _locked(path)
+        descriptor = _locked(path, in_use)
         try:
             left_by = _holder(descriptor)
             disk.current.truncate(descriptor, 0)
             disk.current.write(descriptor, memoryview(_me(run)))
         except BaseException:
+            with contextlib.suppress(OSError):
+                disk.current.unlink(path)
             disk.current.close(descriptor)
             raise
-    return DirectoryLock(path, descriptor, left_by)
+    return Lock(path, descriptor, left_by)
 
 
-def _locked(path: Path) -> int:
+def _locked(path: Path, in_use: Callable[[Holder | None], CheckpointError]) -> int:
     """The lock file, opened and locked."""
     while True:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
         descriptor = disk.current.open(path, flags)
         try:
             if not _take(descriptor):
-                raise _in_use(path, _holder(descriptor))
+                raise in_use(_holder(descriptor))
             # The holder before may have removed the file after it was opened here.
             there = disk.current.entry(path)
             if there and os.path.samestat(there, disk.current.opened(descriptor)):
@@ -148,16 +176,27 @@ def _holder(descriptor: int) -> Holder | None:
         return None
 
 
-def _in_use(path: Path, holder: Holder | None) -> DirectoryInUseError:
+def _directory_in_use(path: Path, holder: Holder | None) -> DirectoryInUseError:
     """The error for the second run in one directory."""
-    who = "another run"
-    if holder is not None:
-        who = f"run {holder.run!r}" if holder.run else who
-        who += f" (process {holder.pid} on {holder.host!r}, since {holder.since!r})"
     return DirectoryInUseError(
-        f"{path.parent} is in use by {who}. Give this run a directory of its own, or wait until "
-        f"the other has ended; if it ended long ago, remove {path}."
+        f"{path.parent} is in use by {_told(holder)}. Give this run a directory of its own, or "
+        f"wait until the other has ended; if it ended long ago, remove {path}."
     )
+
+
+def _file_in_use(target: Path, path: Path, holder: Holder | None) -> FileInUseError:
+    """The error for the second run that writes one file."""
+    return FileInUseError(
+        f"{target} is being written by {_told(holder)}. Give this run a file of its own, or wait "
+        f"until the other has ended; if it ended long ago, remove {path}."
+    )
+
+
+def _told(holder: Holder | None) -> str:
+    if holder is None:
+        return "another run"
+    who = f"run {holder.run!r}" if holder.run else "another run"
+    return f"{who} (process {holder.pid} on {holder.host!r}, since {holder.since!r})"
 
 
 def _me(run: str) -> bytes:
