@@ -1,9 +1,10 @@
-"""Every writer of one file, crashed at every operation: the old or the new version is there.
+"""Every writer, crashed at every operation: the old or the new version is there.
 
-Of generations only the worlds of one crash are here: what comes after a second one, and what CSV
-files do, is tested beside this.
+What a CSV file does when it is resumed by a callback is tested beside this.
 """
 
+import os
+import secrets
 from pathlib import Path
 
 import pytest
@@ -74,19 +75,73 @@ def test_the_next_save_clears_up(tmp_path: Path, writer: Writer) -> None:
     assert dirty > 0
 
 
-def test_a_generation_and_the_one_before(tmp_path: Path) -> None:
-    """In every world a whole generation is there, and once a commit has returned it is the new."""
+@pytest.mark.slow
+def test_generations_and_a_crash_while_recovering(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit that removes the oldest, and from every tenth world the next one: wherever it is
+    cut short a whole generation is there, and what was committed is.
+    """
+    assert crash_generations(tmp_path, monkeypatch, recover_from_every=10) > 500
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_generations_and_every_crash_while_recovering(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same from all worlds."""
+    count = crash_generations(tmp_path, monkeypatch, recover_from_every=1)
+    print(f"generations: {count} worlds")
+
+    assert count > 2000
+
+
+def crash_generations(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, recover_from_every: int
+) -> int:
+    """The number of worlds."""
+    # Worlds that differ in nothing else are one world.
+    monkeypatch.setattr("backbeat.files.locks._me", lambda run: b"{}")
+    names = Numbered()
+    monkeypatch.setattr(secrets, "token_hex", names.token_hex)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # what it is for is in the worlds
+
+    def commit(folder: Path) -> None:
+        names.begin("a")
+        GENERATION.write(folder, 4)
+
+    def recover(folder: Path) -> None:
+        names.begin("b")
+        GENERATION.write(folder, 5)
 
     def check(folder: Path) -> None:
-        assert GENERATION.read(folder) in ({OLD}, {NEW})
+        assert GENERATION.read(folder) in ({3}, {4}, {5})
 
-    count = check_every_crash(
-        tmp_path,
-        lambda folder: GENERATION.write(folder, NEW),
+    def check_after(folder: Path) -> None:
+        assert GENERATION.read(folder) in ({4}, {5})
+
+    return check_every_crash(
+        folder,
+        commit,
         check,
-        prepare=lambda folder: GENERATION.write(folder, OLD),
-        check_after=lambda folder: GENERATION.read(folder) == {NEW} or pytest.fail("not durable"),
+        prepare=lambda folder: [GENERATION.write(folder, version) for version in (1, 2, 3)],
+        recover=recover,
+        check_after=check_after,
         marker=GENERATION.marker,
+        recover_from_every=recover_from_every,
     )
 
-    assert count > 20
+
+class Numbered:
+    """Names for what is unfinished, one after the other, the same in every run."""
+
+    def __init__(self) -> None:
+        self.begin("0")
+
+    def begin(self, letter: str) -> None:
+        self.letter, self.count = letter, 0
+
+    def token_hex(self, size: int) -> str:
+        self.count += 1
+        return f"{self.letter}{self.count:0{2 * size - 1}x}"

@@ -61,6 +61,10 @@ class World:
 
     contents: frozenset[tuple[str, bytes | None]]
 
+    def paths(self) -> list[tuple[str, bytes]]:
+        """Something to put worlds in order by, the same in every run."""
+        return sorted((path, data or b"") for path, data in self.contents)
+
     def build(self, directory: Path) -> Path:
         """Make `directory`, emptied first, look like this."""
         shutil.rmtree(directory, ignore_errors=True)
@@ -340,12 +344,13 @@ def check_every_crash(
     recover: Callable[[Path], object] | None = None,
     check_after: Callable[[Path], object] | None = None,
     marker: str | None = None,
+    recover_from_every: int = 1,
 ) -> int:
     """Crash `act(path)` everywhere and `check(path)` each world; the number of worlds.
 
     Then `recover(path)` starts from each world, is itself crashed everywhere, and each of those
-    worlds is checked too. `check_after` is applied to what may be there once `act`, or a recovery,
-    has returned.
+    worlds is checked too; of many worlds, from every so many-th. `check_after` is applied to what
+    may be there once `act`, or a recovery, has returned.
     """
     first, second, third = folder / "first", folder / "second", folder / "third"
     shutil.rmtree(first, ignore_errors=True)
@@ -353,18 +358,20 @@ def check_every_crash(
     prepare(first)
     crashes = crash_everywhere(first, lambda: act(first), marker=marker)
     seen: set[World] = set()
-    for world in crashes.during:
+    seen_after: set[World] = set()
+    for number, world in enumerate(sorted(crashes.during, key=World.paths)):
         check(world.build(second))
-        if recover is None:
+        if recover is None or number % recover_from_every:
             continue
         # Every inner world must hold what is promised; equal ones need one look only.
         inner = crash_everywhere(second, lambda: recover(second), marker=marker)
         for nested in inner.during - seen:
             check(nested.build(third))
         if check_after is not None:
-            for nested in inner.after:
+            for nested in inner.after - seen_after:
                 check_after(nested.build(third))
         seen |= inner.during
+        seen_after |= inner.after
     if check_after is not None:
         for world in crashes.after:
             check_after(world.build(second))

@@ -6,6 +6,8 @@ another writer through all the crashes and kills, add a line to `WRITERS`.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from backbeat import checkpoints
+from backbeat.callbacks._csv_file import CsvFile
+from backbeat.callbacks._csv_rows import end_of_whole_rows
 from backbeat.checkpoints import LayerWeights, read_tensors, read_weights
 from backbeat.checkpoints.generations import Generations
 
@@ -108,11 +112,32 @@ def generation_in(folder: Path) -> set[int]:
     return {int(value) for value in (found.state["version"], *values)}
 
 
+def write_csv(folder: Path, version: int) -> None:
+    """A row with a column that was not there before, so that the file is written anew."""
+    file = CsvFile(folder / "log.csv", ",", goes_on=version > 1)
+    file.write([dict.fromkeys(("epoch", "loss", f"late{version}"), str(version))])
+    file.settle()
+    file.close()
+
+
+def csv_in(folder: Path) -> set[int]:
+    """The version of the last row that was written to its end; each must be as it was written."""
+    path = folder / "log.csv"
+    data = path.read_bytes() if path.exists() else b""
+    rows = list(csv.DictReader(io.StringIO(data[: end_of_whole_rows(data, ",")].decode())))
+    for row in rows:
+        own = {name for name, value in row.items() if value == row["epoch"]}
+        assert own == {"epoch", "loss", f"late{row['epoch']}"}, row
+        assert {row[name] for name in row.keys() - own} <= {"NA"}, row
+    return {int(row["epoch"]) for row in rows[-1:]}
+
+
 def leftovers(folder: Path) -> list[Path]:
     """What unfinished saves left below a directory."""
     return [each for each in folder.rglob(".*") if each.name != ".lock"]
 
 
-SINGLE_FILES = {name: one_file(name) for name in FILES}
+CSV = Writer("csv", write_csv, csv_in)
+SINGLE_FILES = {name: one_file(name) for name in FILES} | {"csv": CSV}
 GENERATION = Writer("generation", write_generation, generation_in, "manifest.json")
 WRITERS = {**SINGLE_FILES, "generation": GENERATION}

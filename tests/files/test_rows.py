@@ -7,7 +7,7 @@ import pytest
 
 from backbeat import files
 from backbeat.errors import CheckpointError, StateError
-from tests.files.disks import FailingDisk, MiserlyDisk
+from tests.files.disks import FailingDisk, MiserlyDisk, RecordingDisk
 
 
 def test_a_row_is_there_as_soon_as_it_is_written(tmp_path: Path) -> None:
@@ -144,3 +144,23 @@ def test_is_gone(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("another")
     assert rows.is_gone()
     rows.close()
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_new_file_is_found_after_a_power_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_new: bool
+) -> None:
+    """Its name is made durable with its first rows, once."""
+    path = tmp_path / "log.csv"
+    if not is_new:
+        path.write_text("before\n")
+    disk = RecordingDisk()
+    monkeypatch.setattr("backbeat.files.disk.current", disk)
+    rows = files.open_rows(path, append=True)
+    for text in ("a\n", "b\n"):
+        rows.write_row_text(text)
+        rows.sync()
+    rows.close()
+
+    assert disk.operations.count("fsync_directory") == is_new
+    assert disk.operations.count("fsync") == 2

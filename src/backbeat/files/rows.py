@@ -17,12 +17,13 @@ __all__ = ["Rows", "open_rows"]
 class Rows:
     """An open text file; every row is handed to the system whole, at once."""
 
-    def __init__(self, descriptor: int, path: Path, size: int) -> None:
+    def __init__(self, descriptor: int, path: Path, size: int, *, is_new: bool) -> None:
         self.path = path
         self.size = size
         """Bytes in the file, those from before it was opened included."""
         self._raw = RawFile(descriptor, path)
         self._is_torn = False
+        self._is_new = is_new
 
     def write_row_text(self, text: str) -> None:
         """Add `text`, which brings its own line end, as UTF-8 in one write.
@@ -60,6 +61,9 @@ class Rows:
         """
         with teaching(self.path):
             disk.current.fsync(self._raw.descriptor)
+            if self._is_new:  # or a power failure leaves rows that nobody finds
+                disk.current.fsync_directory(self.path.parent)
+                self._is_new = False
 
     def is_gone(self) -> bool:
         """Whether the file was removed, or another one put in its place, since it was opened."""
@@ -77,9 +81,9 @@ def open_rows(path: PathLike, append: bool = False) -> Rows:
     Raises CheckpointError if `path` cannot be written, or is a directory, a pipe or a device.
     """
     target = resolve(path)
-    permissions(target)
+    is_new = permissions(target) is None
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (0 if append else os.O_TRUNC)
     with teaching(target):
         descriptor = disk.current.open(target, flags)
         status = disk.current.status(target)
-    return Rows(descriptor, target, status.st_size if status else 0)
+    return Rows(descriptor, target, status.st_size if status else 0, is_new=is_new)
