@@ -16,7 +16,8 @@ from backbeat.layers.global_pooling import (
     GlobalMaxPooling2D,
 )
 from backbeat.layers.input_layer import Input, InputLayer
-from backbeat.layers.keras_layout import KerasWeight, keras_weights
+from backbeat.layers.keras_layout import keras_weights
+from backbeat.layers.keras_weight import KerasWeight
 from backbeat.layers.lambda_layer import Lambda
 from backbeat.layers.layer import Layer
 from backbeat.layers.merging import (

@@ -9,7 +9,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from backbeat.errors import ArgumentError
-from backbeat.layers.keras_layout import KerasWeight
+from backbeat.layers.keras_weight import KerasWeight
 from backbeat.regularizers import Penalty
 
 __all__ = ["OwnWeights"]

@@ -3,109 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import is_parametrized
 
 from backbeat.checkpoints.checkpoint import LayerWeights
-from backbeat.errors import ArgumentError, StateError
-from backbeat.layers.naming import snake_case
+from backbeat.errors import StateError
+from backbeat.layers.keras_counterparts import keras_kind, known_weights
+from backbeat.layers.keras_weight import KerasWeight
 from backbeat.layers.wrappers import bare
-from backbeat.tensors import to_numpy, to_tensor
 
 __all__ = [
-    "HeldWeight",
-    "KerasWeight",
     "below",
-    "keras_kind",
     "keras_weights",
     "layer_weights",
     "others",
 ]
 
 Array = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True)
-class KerasWeight:
-    """One weight: the live tensor in torch's orientation, and how Keras would hold it."""
-
-    name: str
-    """As in Keras, `kernel` or `moving_mean`; below a container with its layer, `fc/kernel`."""
-    tensor: Tensor
-    axes: tuple[int, ...] | None = None
-    """The permutation from torch's axes to Keras'; None if they are the same."""
-    trainable: bool = True
-    """Whether it is meant to be trained; freezing a layer does not change it, nor the order."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape in Keras' orientation."""
-        sizes = tuple(self.tensor.shape)
-        return sizes if self.axes is None else tuple(sizes[axis] for axis in self.axes)
-
-    def array(self) -> Array:
-        """A copy of the values, in Keras' orientation; bfloat16 becomes float32."""
-        return self.to_keras(self.tensor)
-
-    def assign(self, array: Any) -> None:
-        """Copy `array`, in Keras' orientation, into the live tensor.
-
-        Raises ArgumentError if the shape differs.
-        """
-        values = np.asarray(array)
-        if values.shape != self.shape:
-            raise ArgumentError(
-                f"{self.name!r} has shape {self.shape}; the given array has {values.shape}."
-            )
-        with torch.no_grad():
-            self.tensor.copy_(self.from_keras(values))
-
-    def to_keras(self, tensor: Tensor | Array) -> Array:
-        """A copy of `tensor`, which has this weight's shape (an optimizer's slot, for example).
-
-        One of another rank, such as a scalar, has no orientation and is copied as it is.
-        """
-        values = to_numpy(tensor) if isinstance(tensor, Tensor) else np.asarray(tensor)
-        return np.array(self._turned(values), order="C")
-
-    def _turned(self, values: Array) -> Array:
-        """`values` in Keras' orientation, sharing their memory."""
-        if self.axes is None or values.ndim != len(self.axes):
-            return values
-        return values.transpose(self.axes)
-
-    def from_keras(self, array: Any) -> Tensor:
-        """`array` in torch's orientation, on this weight's device, as its own memory."""
-        values = np.asarray(array)
-        if self.axes is not None and values.ndim == len(self.axes):
-            values = values.transpose(np.argsort(self.axes))
-        return to_tensor(np.array(values, order="C")).to(self.tensor.device)
-
-
-@dataclass(frozen=True)
-class HeldWeight(KerasWeight):
-    """A weight whose values are read through `hold`, and turned only when they are written."""
-
-    hold: Callable[[Tensor, torch.dtype], Tensor] = Tensor.to
-
-    def to_keras(self, tensor: Tensor | Array) -> Array:
-        """A view of what `hold` gives for `tensor`; no memory but that is used."""
-        if not isinstance(tensor, Tensor):
-            return self._turned(np.asarray(tensor))
-        # HDF5 has no bfloat16.
-        dtype = torch.float32 if tensor.dtype is torch.bfloat16 else tensor.dtype
-        return self._turned(to_numpy(self.hold(tensor, dtype)))
-
-    @classmethod
-    def of(cls, weight: KerasWeight, hold: Callable[[Tensor, torch.dtype], Tensor]) -> HeldWeight:
-        """`weight`, read through `hold`."""
-        return cls(weight.name, weight.tensor, weight.axes, weight.trainable, hold)
 
 
 def keras_weights(module: nn.Module) -> list[KerasWeight]:
@@ -164,15 +83,6 @@ def _is_model(module: nn.Module) -> bool:
     return isinstance(module, nn.Sequential) or hasattr(module, "named_layers")
 
 
-def keras_kind(module: nn.Module) -> str:
-    """The snake_case name of the Keras class that does what `module` does."""
-    module = bare(module)
-    for kinds, name in _KINDS:
-        if isinstance(module, kinds):
-            return name
-    return snake_case(type(module).__name__)
-
-
 def _own_method(module: nn.Module) -> list[KerasWeight] | None:
     """What the layer says itself."""
     method = cast(Callable[[], list[KerasWeight]] | None, getattr(module, "keras_weights", None))
@@ -199,7 +109,7 @@ def _unique(weights: list[KerasWeight]) -> list[KerasWeight]:
 
 def _listed(module: nn.Module) -> list[KerasWeight]:
     """The weights of a module that says nothing itself."""
-    weights = [] if is_parametrized(module) else list(_known(module))
+    weights = [] if is_parametrized(module) else list(known_weights(module))
     # A subclass may hold more than its base does.
     return weights + others(module, {id(weight.tensor) for weight in weights}) + below(module)
 
@@ -238,59 +148,3 @@ def below(module: nn.Module) -> list[KerasWeight]:
         inner = keras_weights(child)
         weights.extend(replace(weight, name=f"{name}/{weight.name}") for weight in inner)
     return weights
-
-
-_KERNEL_AXES = {2: (1, 0), 3: (2, 1, 0), 4: (2, 3, 1, 0), 5: (2, 3, 4, 1, 0)}
-"""Torch keeps (outputs, inputs, *window), transposed convolutions (inputs, outputs, *window);
-Keras keeps (*window, inputs, outputs) and (*window, outputs, inputs): the same turn for both."""
-
-_WITH_KERNEL = (
-    nn.Linear,
-    nn.Conv1d,
-    nn.Conv2d,
-    nn.Conv3d,
-    nn.ConvTranspose1d,
-    nn.ConvTranspose2d,
-    nn.ConvTranspose3d,
-)
-_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
-_INSTANCE_NORMS = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
-_NORMS = (*_BATCH_NORMS, *_INSTANCE_NORMS, nn.LayerNorm, nn.GroupNorm)
-
-_KINDS: list[tuple[type[nn.Module] | tuple[type[nn.Module], ...], str]] = [
-    (nn.Sequential, "sequential"),
-    (nn.Linear, "dense"),
-    (nn.Conv1d, "conv1d"),
-    (nn.Conv2d, "conv2d"),
-    (nn.Conv3d, "conv3d"),
-    (nn.ConvTranspose1d, "conv1d_transpose"),
-    (nn.ConvTranspose2d, "conv2d_transpose"),
-    (nn.ConvTranspose3d, "conv3d_transpose"),
-    (_BATCH_NORMS, "batch_normalization"),
-    (nn.LayerNorm, "layer_normalization"),
-    (nn.GroupNorm, "group_normalization"),
-    ((nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d), "dropout"),
-    ((nn.ReLU, nn.Sigmoid, nn.Tanh, nn.Softmax, nn.GELU, nn.SiLU), "activation"),
-]
-
-
-def _known(module: nn.Module) -> Iterator[KerasWeight]:
-    """The weights of a module whose counterpart in Keras is known."""
-    if isinstance(module, _WITH_KERNEL):
-        yield KerasWeight("kernel", module.weight, _KERNEL_AXES[module.weight.ndim])
-        yield from _if_there("bias", module.bias)
-    elif isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
-        yield KerasWeight("embeddings", module.weight)
-    elif isinstance(module, nn.PReLU):
-        yield KerasWeight("alpha", module.weight)
-    elif isinstance(module, _NORMS):
-        yield from _if_there("gamma", module.weight)
-        yield from _if_there("beta", module.bias)
-        yield from _if_there("moving_mean", getattr(module, "running_mean", None), False)
-        yield from _if_there("moving_variance", getattr(module, "running_var", None), False)
-
-
-def _if_there(name: str, tensor: Any, trainable: bool = True) -> Iterator[KerasWeight]:
-    """The weight, unless the module was made without it."""
-    if tensor is not None:
-        yield KerasWeight(name, tensor, trainable=trainable)

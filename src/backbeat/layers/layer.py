@@ -23,7 +23,8 @@ from backbeat.layers._building import finishing
 from backbeat.layers._configurations import arguments_in
 from backbeat.layers._inputs import weight_dtype
 from backbeat.layers._regularized import Regularized
-from backbeat.layers.keras_layout import KerasWeight, below, keras_weights, others
+from backbeat.layers.keras_layout import below, keras_weights, others
+from backbeat.layers.keras_weight import KerasWeight
 from backbeat.tensors import first_leaf, map_leaves
 
 __all__ = ["Layer", "Shape"]

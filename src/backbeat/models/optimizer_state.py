@@ -13,7 +13,7 @@ from torch import Tensor
 
 from backbeat.checkpoints import SavedWeights
 from backbeat.errors import BackbeatError, BackbeatWarning, DataError
-from backbeat.layers.keras_layout import KerasWeight
+from backbeat.layers.keras_weight import KerasWeight
 from backbeat.optimizers import Optimizer, TorchOptimizer
 from backbeat.tensors import to_tensor
 

@@ -17,7 +17,7 @@ from backbeat.checkpoints import (
 )
 from backbeat.errors import CheckpointError
 from backbeat.hooks.host import is_overridden
-from backbeat.layers.keras_layout import HeldWeight, KerasWeight
+from backbeat.layers.keras_weight import HeldWeight, KerasWeight
 from backbeat.models.binding import bind
 from backbeat.models.compile_config import training_config
 from backbeat.models.config import text_of

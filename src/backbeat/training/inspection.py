@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from backbeat.data import as_source
 from backbeat.errors import ArgumentError
 from backbeat.hooks.inspection import GraphLayer
-from backbeat.layers.keras_layout import KerasWeight, keras_weights
+from backbeat.layers.keras_layout import keras_weights
+from backbeat.layers.keras_weight import KerasWeight
 from backbeat.optimizers import Optimizer, TorchOptimizer
 from backbeat.registry import nearest
 from backbeat.tensors import leaves, to_numpy

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from os import PathLike
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from backbeat.checkpoints import (
     Draft,
     LayerWeights,
     NamedArray,
-    RawTensor,
-    SavedTensors,
     SavedWeights,
     format_of,
     match,
-    read_tensors,
     read_weights,
     write_tensors,
     write_weights,
 )
-from backbeat.checkpoints.tensor_header import Place
-from backbeat.errors import BackbeatWarning, CheckpointCorruptError
-from backbeat.files import place_of
-from backbeat.hooks import StopLatch
-from backbeat.layers._arguments import dtype_name
-from backbeat.layers.keras_layout import HeldWeight, KerasWeight, keras_weights, layer_weights
+from backbeat.layers.keras_layout import keras_weights, layer_weights
+from backbeat.layers.keras_weight import HeldWeight, KerasWeight
 from backbeat.layers.naming import snake_case
-from backbeat.layers.raw_tensors import from_raw, raw_tensor
-from backbeat.layers.wrappers import bare, bare_name
+from backbeat.layers.raw_tensors import raw_tensor
+from backbeat.layers.wrappers import bare
+from backbeat.training.named_tensors import load_tensors, state_of
 from backbeat.training.staging import Hold, alias
 
 __all__ = [
@@ -95,7 +87,7 @@ def own_weights(module: nn.Module) -> list[KerasWeight]:
     """The weights of `module` that lie in none of its layers, by their torch names."""
     covered = {id(w.tensor) for _, layer in named_layers(module) for w in keras_weights(layer)}
     found: dict[int, KerasWeight] = {}
-    for name, tensor in _state(module).items():
+    for name, tensor in state_of(module).items():
         # torch's counter of batches has no place in Keras' layout.
         if id(tensor) not in covered and not name.endswith("num_batches_tracked"):
             trainable = isinstance(tensor, nn.Parameter)
@@ -125,7 +117,8 @@ def weights_draft(module: nn.Module, path: str | PathLike[str], hold: Hold) -> D
     """
     if format_of(path) == "safetensors":
         tensors = {
-            name: raw_tensor(hold(tensor, tensor.dtype)) for name, tensor in _state(module).items()
+            name: raw_tensor(hold(tensor, tensor.dtype))
+            for name, tensor in state_of(module).items()
         }
         size = sum(len(tensor.data) for tensor in tensors.values())
         return Draft(size, partial(write_tensors, tensors=tensors))
@@ -162,17 +155,7 @@ def load_weights(
     left as they are, with a warning. Raises CheckpointError or CheckpointCorruptError.
     """
     if format_of(path) == "safetensors":
-        own = _state(module)
-
-        def check(there: Held) -> None:
-            # Before the file's data are read, however many it may claim.
-            if not skip_mismatch:
-                _refuse(path, _problems(own, there, by_name=by_name))
-
-        saved = read_tensors(path, check=check)
-        if skip_mismatch:
-            _warn(path, _problems(own, saved.tensors, by_name=by_name))
-        _assign_tensors(own, saved)
+        load_tensors(module, path, by_name=by_name, skip_mismatch=skip_mismatch)
     else:
         saved = read_weights(path, expected_bytes=weight_bytes(module))
         assign_weights(module, saved, by_name=by_name, skip_mismatch=skip_mismatch)
@@ -180,7 +163,7 @@ def load_weights(
 
 def weight_bytes(module: nn.Module) -> int:
     """The bytes that the weights of `module` take in memory."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in _state(module).values())
+    return sum(tensor.numel() * tensor.element_size() for tensor in state_of(module).values())
 
 
 def assign_weights(
@@ -200,87 +183,3 @@ def assign_weights(
     for weights, arrays in zip(live, matched, strict=True):
         for weight, array in zip(weights, arrays or (), strict=arrays is not None):
             weight.assign(array)
-
-
-def _state(module: nn.Module) -> dict[str, torch.Tensor]:
-    """The live state of `module` under its torch names; what wraps it adds nothing to them."""
-    contents = _contents(module)
-    state = contents.state_dict(keep_vars=True)
-    # A module may put other things into its state than tensors, which no file of ours can hold.
-    return {
-        bare_name(contents, name): each
-        for name, each in state.items()
-        if isinstance(each, torch.Tensor)
-    }
-
-
-def _contents(module: nn.Module) -> nn.Module:
-    """What a model, or a wrapper of torch's, is put around; else `module` itself."""
-    module = bare(module)
-    inner = None
-    if isinstance(getattr(module, "latch", None), StopLatch):
-        inner = getattr(module, "wrapped", None)
-    if isinstance(inner, nn.Module) and list(module.children()) == [inner]:
-        return _contents(inner)
-    return module
-
-
-def _assign_tensors(own: Mapping[str, torch.Tensor], saved: SavedTensors) -> None:
-    fitting = {
-        name: from_raw(saved.tensors[name])
-        for name, tensor in own.items()
-        if name in saved.tensors and not _misfit(tensor, saved.tensors[name])
-    }
-    with torch.no_grad():
-        for name, tensor in fitting.items():
-            own[name].copy_(tensor)
-
-
-Held = Mapping[str, Place] | Mapping[str, RawTensor]
-
-
-def _problems(own: Mapping[str, torch.Tensor], saved: Held, *, by_name: bool) -> list[str]:
-    """What does not fit, as sentences."""
-    names = [] if by_name else _wrong_names(own, saved)
-    shapes = [(name, _misfit(tensor, saved[name])) for name, tensor in own.items() if name in saved]
-    return names + [f"{name!r} {misfit}" for name, misfit in shapes if misfit]
-
-
-def _refuse(path: str | PathLike[str], problems: list[str]) -> None:
-    if problems:
-        raise CheckpointCorruptError(
-            f"{place_of(path)} does not fit this model: {_listed(problems)}. Build the model as it "
-            "was when the file was written, or pass skip_mismatch=True to load what fits."
-        )
-
-
-def _warn(path: str | PathLike[str], problems: list[str]) -> None:
-    if problems:
-        warnings.warn(
-            f"{place_of(path)}: left as they are: {_listed(problems)}.",
-            BackbeatWarning,
-            stacklevel=4,
-        )
-
-
-def _wrong_names(own: Mapping[str, torch.Tensor], saved: Held) -> list[str]:
-    """Names that only one side has; of tied tensors a file need not hold more than one."""
-    there = {id(tensor) for name, tensor in own.items() if name in saved}
-    return [
-        *(f"the file has no {n!r}" for n, tensor in own.items() if id(tensor) not in there),
-        *(f"the model has no {n!r}" for n in saved if n not in own),
-    ]
-
-
-def _misfit(tensor: torch.Tensor, saved: Place | RawTensor) -> str:
-    """Why a saved tensor does not fit, or nothing."""
-    if saved.shape != tuple(tensor.shape):
-        return f"has shape {saved.shape} in the file, {tuple(tensor.shape)} in the model"
-    if saved.dtype.startswith("complex") and not tensor.is_complex():
-        return f"is {saved.dtype} in the file, {dtype_name(tensor.dtype)} in the model"
-    return ""
-
-
-def _listed(problems: list[str]) -> str:
-    more = f"; and {len(problems) - 6} more" if len(problems) > 6 else ""
-    return "; ".join(problems[:6]) + more
