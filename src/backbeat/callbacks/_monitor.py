@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from backbeat.callbacks._arguments import check_name
@@ -143,6 +144,7 @@ def _speaks_for_itself(name: str) -> bool:
     return name.rsplit("_", 1)[-1] in ("loss", "acc", "accuracy")
 
 
+@lru_cache
 def _spellings(name: str) -> tuple[str, ...]:
     """`name`, and the same with `acc` for `accuracy` or the other way round."""
     for one, other in (("accuracy", "acc"), ("acc", "accuracy")):

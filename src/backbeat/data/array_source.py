@@ -32,6 +32,7 @@ class ArraySource:
     """
 
     exhausted = False
+    lasting = True
 
     def __init__(
         self,

@@ -54,6 +54,11 @@ class Source(Protocol):
         """Whether it is known that no further batch will ever come."""
         ...
 
+    @property
+    def lasting(self) -> bool:
+        """Whether nobody writes into the labels of a batch, however long they are kept."""
+        ...
+
     def batches(self) -> Iterator[Batch]:
         """The batches of the next epoch, freshly shuffled if that was asked for."""
         ...

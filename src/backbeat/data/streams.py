@@ -25,6 +25,7 @@ class StreamSource:
 
     batch_size: int | None = None
     restartable = True
+    lasting = False
 
     def __init__(
         self, label: str, unpack: Callable[[Any], Batch], steps: int | None, training: bool

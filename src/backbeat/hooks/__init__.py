@@ -6,6 +6,7 @@ from backbeat.hooks.callback_list import CallbackList
 from backbeat.hooks.cost import Cost, CostTable
 from backbeat.hooks.host import Capturable, Host, Inspectable, Snapshot, as_host
 from backbeat.hooks.inspection import GraphLayer, GraphNode, GraphRecording, Inspection, ModelGraph
+from backbeat.hooks.later import Later
 from backbeat.hooks.logs import Fetch, Logs
 from backbeat.hooks.plan import Plan
 from backbeat.hooks.stop import Stop, StopLatch
@@ -25,6 +26,7 @@ __all__ = [
     "Host",
     "Inspectable",
     "Inspection",
+    "Later",
     "Logs",
     "ModelGraph",
     "Plan",

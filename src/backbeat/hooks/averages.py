@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Number
-from typing import Any
+from typing import Any, cast
 
+from backbeat.hooks.later import Later
 from backbeat.hooks.logs import Fetch, Logs
 
 __all__ = ["Averages", "read_floats"]
+
+# The dict's own way: nothing late is read, and no method of `Logs` is called for each value.
+_unread = cast(Callable[[dict[str, Any], str, Any], Any], dict[str, Any].get)
+_NOTHING: Any = object()
+_MOST_WAITING = 1024
 
 
 def read_floats(values: list[Any]) -> list[float]:
@@ -38,20 +44,40 @@ class Averages(Mapping[str, Any]):
         """Forget everything: a new epoch begins."""
         self._totals: dict[str, Any] = {}
         self._weights: dict[str, Any] = {}
+        self._later: dict[str, list[tuple[Later, Any]]] = {}
 
     def add(self, logs: Mapping[str, Any]) -> None:
         """Take in the values of one batch, which weigh as much as its `size` (1 if it has none)."""
-        size = logs.get("size", 1)
-        unread = logs if isinstance(logs, Logs) else None
-        weights = None if unread is None else unread.weights
-        for name in self.names or _measured(logs):
-            if name in logs:
-                value = logs[name] if unread is None else unread.device(name)
-                weight = size if weights is None else weights.get(name, size)
+        held = logs if isinstance(logs, dict) else dict(logs)
+        weights = logs.weights if isinstance(logs, Logs) else None
+        size = _unread(held, "size", 1)
+        for name in self.names or _measured(held):
+            value = _unread(held, name, _NOTHING)
+            if value is _NOTHING:
+                continue
+            weight = size if weights is None else weights.get(name, size)
+            if type(value) is Later:
+                self._add_later(name, value, weight)
+            else:
                 self._add(name, value, weight)
+
+    def _add_later(self, name: str, value: Later, weight: Any) -> None:
+        waiting = self._later.setdefault(name, [])
+        waiting.append((value, weight))
+        if len(waiting) >= _MOST_WAITING:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Take in what was put off, in its order."""
+        later, self._later = self._later, {}
+        for name, waiting in later.items():
+            for value, weight in waiting:
+                self._add(name, float(value), weight)
 
     def _add(self, name: str, value: Any, weight: Any) -> None:
         totals = self._totals
+        if name in self._later:
+            self._settle()
         if name in self.stateful:
             totals[name] = value
         elif isinstance(weight, (int, float)) and weight == 0:
@@ -67,6 +93,7 @@ class Averages(Mapping[str, Any]):
 
     def state_dict(self) -> dict[str, Any]:
         """The sums so far, as floats where they are not floats already."""
+        self._settle()
         totals = {name: _as_float(total) for name, total in self._totals.items()}
         return {
             "totals": totals,
@@ -75,9 +102,11 @@ class Averages(Mapping[str, Any]):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on adding to what `state_dict` gave."""
+        self.reset()
         self._totals, self._weights = dict(state["totals"]), dict(state["weights"])
 
     def __getitem__(self, name: str) -> Any:
+        self._settle()
         total = self._totals[name]
         if name in self.stateful:
             return total
@@ -86,18 +115,23 @@ class Averages(Mapping[str, Any]):
         return float("nan") if isinstance(weight, (int, float)) and weight == 0 else total / weight
 
     def __iter__(self) -> Iterator[str]:
+        self._settle()
         return iter(self._totals)
 
     def __len__(self) -> int:
+        self._settle()
         return len(self._totals)
 
     def read(self, fetch: Fetch = read_floats) -> dict[str, float]:
         """All means as floats, in one transfer."""
+        self._settle()
         return dict(zip(self._totals, fetch([self[name] for name in self]), strict=True))
 
 
 def _plus(total: Any, value: Any, weight: Any) -> Any:
     """`total + value * weight`; for device tensors in one kernel instead of two."""
+    if type(value) is float:
+        return total + value * weight
     if type(weight) is int and hasattr(value, "add_") and value.is_floating_point():
         if isinstance(total, float):  # restored; to be rounded as if it had never been away
             total = value.new_full((), total)
@@ -106,14 +140,12 @@ def _plus(total: Any, value: Any, weight: Any) -> Any:
     return total + value * weight
 
 
-def _measured(logs: Mapping[str, Any]) -> list[str]:
+def _measured(logs: dict[str, Any]) -> list[str]:
     """The names in `logs` that are measurements, where nobody said which ones are."""
-    late = logs if isinstance(logs, Logs) else None
     return [
         name
         for name in logs
-        if name not in ("batch", "size")
-        and _is_number(logs[name] if late is None else late.device(name))
+        if name not in ("batch", "size") and _is_number(_unread(logs, name, None))
     ]
 
 

@@ -37,9 +37,11 @@ class Logs(dict[str, Any]):
         self._means = means
         self.weights: Mapping[str, Any] | None = None
 
-    def add(self, values: Mapping[str, Any]) -> None:
-        """Add values that are there already."""
+    def add(self, values: Mapping[str, Any], late: dict[str, Any] | None = None) -> None:
+        """Add values that are there already, but for those in `late`, which are read when asked."""
         super().update(values)
+        if late is not None:
+            self._late = late if self._late is None else {**self._late, **late}
 
     def add_late(self, values: Mapping[str, Any]) -> None:
         """Add values that are read when they are asked for."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ __all__ = [
     "binary_accuracy",
     "categorical_accuracy",
     "share_of_hits",
+    "shares_of_hits",
     "sparse_categorical_accuracy",
     "sparse_top_k_categorical_accuracy",
     "top_k_categorical_accuracy",
@@ -85,8 +87,35 @@ def _share(hits: Tensor) -> Tensor | float:
         return over_samples(hits.float()).mean()
     if hits.device.type != "cpu" or not len(hits):
         return hits.mean(dtype=torch.float32)
-    share = torch.count_nonzero(hits).item() / len(hits)
-    # As the mean of float32 gives it.
+    return _rounded(torch.count_nonzero(hits).item() / len(hits))
+
+
+def shares_of_hits(
+    accuracy: object,
+) -> Callable[[list[Tensor], list[Tensor]], list[float]] | None:
+    """As `share_of_hits`, for several batches of one shape; outputs are (batch, classes).
+
+    >>> shares = shares_of_hits(sparse_categorical_accuracy)
+    >>> output = torch.tensor([[0.9, 0.1], [0.8, 0.2]])
+    >>> shares([torch.tensor([0, 1]), torch.tensor([0, 0])], [output, output])
+    [0.5, 1.0]
+    """
+    for known, hits_of in _HITS:
+        if known is accuracy:
+            return lambda labels, outputs: _shares(hits_of, labels, outputs)
+    return None
+
+
+def _shares(
+    hits_of: Callable[[Tensor, Tensor], Tensor], labels: list[Tensor], outputs: list[Tensor]
+) -> list[float]:
+    hits = hits_of(torch.cat(labels), torch.cat(outputs)).view(len(labels), -1)
+    counts: list[int] = cast(Any, torch.count_nonzero(hits, 1)).tolist()
+    return [_rounded(count / hits.shape[1]) for count in counts]
+
+
+def _rounded(share: float) -> float:
+    """As the mean of float32 gives it."""
     return _FLOAT32.unpack(_FLOAT32.pack(share))[0]
 
 

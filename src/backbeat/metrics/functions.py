@@ -47,7 +47,8 @@ def from_function(name: str, function: PerSample) -> Metric:
     if direction == "min" and plain is function:
         mean = losses.get(function).mean
     safe = any(plain is each for each in _ARGMAX)
-    return BatchMetric(name, direction, function, mean=mean, on_logits_safe=safe)
+    means = accuracy.shares_of_hits(function)
+    return BatchMetric(name, direction, function, mean=mean, means=means, on_logits_safe=safe)
 
 
 def direction_of_function(function: Any) -> Direction | None:

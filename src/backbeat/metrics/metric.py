@@ -52,12 +52,16 @@ class BatchMetric(Metric):
         batch: Callable[[Tensor, Tensor], Tensor],
         *,
         mean: Callable[[Tensor, Tensor], Tensor | float] | None = None,
+        means: Callable[[list[Tensor], list[Tensor]], list[float]] | None = None,
         on_logits_safe: bool = False,
     ) -> None:
         super().__init__(name, direction)
         self.batch = batch
         """`batch(y_true, y_pred)`: one value per sample, shape (batch,)."""
         self.on_logits_safe = on_logits_safe
+        self.means = means
+        """`means(labels, outputs)`: the values of several batches of one shape, on the host, in
+        the fewest kernels; None where there is no shorter way. Outputs are (batch, classes)."""
         self._mean = mean
 
     def update(

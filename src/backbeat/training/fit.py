@@ -50,7 +50,7 @@ def fit(model: Any, step: Step, source: Source, settings: Settings) -> History:
         train = _trainer(step, loop)
         for epoch in loop.epochs(after_each=source.epoch_ended):
             model.train()
-            step.reset_metrics()
+            step.reset_metrics(lasting=source.lasting)
             for batch in loop.batches(source):
                 loop.log_values(train(batch))
             step.flush()
@@ -91,7 +91,8 @@ def _trainer(step: Step, loop: Loop) -> Callable[[Batch], dict[str, Any]]:
 def _validate(loop: Loop, step: Step, source: Source) -> dict[str, float]:
     hooks = loop.hooks
     hooks.on_validation_begin({})
-    results = evaluate_pass(hooks, step, loop.heeding(source.batches()), loop.fetch)
+    batches = loop.heeding(source.batches())
+    results = evaluate_pass(hooks, step, batches, loop.fetch, lasting=source.lasting)
     values = {f"val_{name}": value for name, value in results.items()}
     hooks.on_validation_end(dict(values))
     return values
@@ -103,7 +104,7 @@ def evaluate(
     """Evaluate `model` on `source`; returns the mean loss and metrics by name."""
     hooks = _hooks(source, verbose, callbacks, step.stateful_names)
     with _standing_alone(hooks, model, _params(source, verbose, step.names)):
-        return evaluate_pass(hooks, step, source.batches())
+        return evaluate_pass(hooks, step, source.batches(), lasting=source.lasting)
 
 
 def predict(

@@ -229,7 +229,7 @@ class Loop(Run):
         if type(loss) is not float or self._stateful:
             logs.add_late(values)
         else:
-            logs.add(values)
+            logs.add(values, getattr(values, "late", None))
         if type(loss) is float and self._warns_of_nan and not math.isfinite(loss):
             self._warn_of(loss)
 

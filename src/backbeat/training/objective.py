@@ -49,10 +49,13 @@ class Objective:
             name for target in self._targets for name in target.stateful_names
         )
 
-    def reset(self) -> None:
-        """Let metrics that run through an epoch begin anew."""
+    def reset(self, *, lasting: bool = False) -> None:
+        """Let metrics that run through an epoch begin anew.
+
+        `lasting`: whether nobody writes into the labels of a batch after it.
+        """
         for target in self._targets:
-            target.reset()
+            target.reset(lasting=lasting)
 
     def counts(self) -> list[list[Any]]:
         """What the metrics that run through the epoch have counted so far."""

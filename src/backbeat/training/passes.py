@@ -17,12 +17,20 @@ __all__ = ["evaluate_pass", "predict_pass"]
 
 
 def evaluate_pass(
-    hooks: CallbackList, step: Step, batches: Iterable[Batch], fetch: Fetch = fetch
+    hooks: CallbackList,
+    step: Step,
+    batches: Iterable[Batch],
+    fetch: Fetch = fetch,
+    *,
+    lasting: bool = False,
 ) -> dict[str, float]:
-    """Ring the test moments over `batches`; returns the means of loss and metrics."""
+    """Ring the test moments over `batches`; returns the means of loss and metrics.
+
+    `lasting`: whether nobody writes into the labels of a batch after it.
+    """
     averages = Averages(step.stateful_names, step.names)
     hooks.on_test_begin({})
-    with step.testing() as test:
+    with step.testing(lasting=lasting) as test:
         for index, batch in enumerate(batches):
             logs = Logs({"batch": index, "size": batch.size}, fetch=fetch, means=averages)
             hooks.on_test_batch_begin(index, logs)

@@ -67,15 +67,18 @@ class Step:
             self._captured = Captured(self._differentiate, module)
             self.train = self._train_captured
 
-    def reset_metrics(self) -> None:
-        """A new epoch begins: metrics that run through it begin anew, and nothing is gathered."""
+    def reset_metrics(self, *, lasting: bool = False) -> None:
+        """A new epoch begins: metrics that run through it begin anew, and nothing is gathered.
+
+        `lasting`: whether nobody writes into the labels of a batch after it.
+        """
         # A run that ended by an error may have left gradients that wait for their step.
         self._gathered_batches = self._gathered_samples = 0
         self._heard = None
         if self._captured is not None:
             self._captured.begin_epoch()
         if self._objective is not None:
-            self._objective.reset()
+            self._objective.reset(lasting=lasting)
 
     def forward(self, x: Any) -> Any:
         """The module's outputs for `x`: one tensor, a list of inputs, or a dict of them."""
@@ -210,10 +213,10 @@ class Step:
         return self._objective, self._optimizer
 
     @contextmanager
-    def testing(self) -> Generator[Callable[[Batch], Values]]:
+    def testing(self, *, lasting: bool = False) -> Generator[Callable[[Batch], Values]]:
         """As `evaluating`, for a pass that measures: metrics begin anew; gives `test`."""
         if self._test_objective is not None:
-            self._test_objective.reset()
+            self._test_objective.reset(lasting=lasting)
         with self.evaluating():
             yield self.test
 

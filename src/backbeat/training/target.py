@@ -10,17 +10,25 @@ from torch import nn
 
 from backbeat import losses, metrics
 from backbeat.errors import StateError
+from backbeat.hooks import Later
+from backbeat.layers import Dense
+from backbeat.training.deferred import Deferred
 from backbeat.training.head import Head
 
 __all__ = ["Target", "Values"]
 
 Measure = Callable[[torch.Tensor, torch.Tensor, Any], Any]
 
+# Their outputs are memory of their own, which nobody writes into later.
+_MAKING_ANEW = (Dense, nn.Linear)
+
 
 class Values(dict[str, Any]):
     """The values of a batch; `weights` says how much some of them count, if not by batch size."""
 
     weights: Mapping[str, Any] | None = None
+    late: dict[str, Later] | None = None
+    """Those that are computed when they are read."""
 
 
 class Target:
@@ -55,6 +63,9 @@ class Target:
         self._measures: list[tuple[str, Measure]] = []
         self._probabilities: Callable[[torch.Tensor], torch.Tensor] | None = None
         self._reset: list[Callable[[], Any]] = []
+        self._deferred: list[Deferred] = []
+        self._is_lasting = False
+        self._makes_anew = type(head) in _MAKING_ANEW and not _is_hooked(head)
         self._running: list[metrics.RunningMetric] = []
         self._counts: Sequence[Any] = ()
 
@@ -68,10 +79,17 @@ class Target:
         """Whether it is held against anything."""
         return self.has_loss or bool(self._measured)
 
-    def reset(self) -> None:
-        """Let metrics that run through an epoch begin anew."""
+    def reset(self, *, lasting: bool = False) -> None:
+        """Let metrics that run through an epoch begin anew.
+
+        `lasting`: whether nobody writes into the labels of a batch after it, so that a measurement
+        may be put off.
+        """
+        self._is_lasting = lasting
         for reset in self._reset:
             reset()
+        for each in self._deferred:
+            each.reset(lasting=lasting)
 
     def counts(self) -> list[Any]:
         """What each metric that runs through the epoch has counted so far; None if unknown."""
@@ -105,7 +123,11 @@ class Target:
         on_host = output.device.type == "cpu"
         for index, (name, measure) in enumerate(measures):
             value = measure(y, output, weight if index >= self._plain else None)
-            values[name] = value.item() if on_host and isinstance(value, torch.Tensor) else value
+            if type(value) is Later:
+                values.late = {**(values.late or {}), name: value}
+            elif on_host and isinstance(value, torch.Tensor):
+                value = value.item()
+            values[name] = value
         if weight is not None and self._plain < len(measures):
             total = weight.sum()
             names = self.names[self._plain :]
@@ -121,11 +143,21 @@ class Target:
         self._reset = [metric.reset for metric in made]
         if self.head is not None and not all(metric.on_logits_safe for metric in made):
             self._probabilities = self.head.activation
-        self._measures = list(zip(self.names, map(_measure_of, made), strict=True))
+        self._measures = list(zip(self.names, map(self._measure_of, made), strict=True))
         self._running = [metric for metric in made if isinstance(metric, metrics.RunningMetric)]
-        self.reset()
+        self.reset(lasting=self._is_lasting)
         self.load_counts(self._counts)
         return self._measures
+
+    def _measure_of(self, metric: metrics.Metric) -> Measure:
+        if isinstance(metric, metrics.RunningMetric):
+            return _accumulating(metric)
+        if not isinstance(metric, metrics.BatchMetric) or metric.means is None:
+            return metric.update
+        is_fresh = self._makes_anew or self._probabilities is not None
+        deferred = Deferred(metric, metric.means, copies=not is_fresh)
+        self._deferred.append(deferred)
+        return deferred.measure
 
 
 class _Running:
@@ -138,9 +170,7 @@ class _Running:
         return float(self._metric.compute())
 
 
-def _measure_of(metric: metrics.Metric) -> Measure:
-    if not isinstance(metric, metrics.RunningMetric):
-        return metric.update
+def _accumulating(metric: metrics.RunningMetric) -> Measure:
     running = _Running(metric)
 
     def measure(y: torch.Tensor, output: torch.Tensor, weight: Any) -> _Running:
@@ -148,6 +178,11 @@ def _measure_of(metric: metrics.Metric) -> Measure:
         return running
 
     return measure
+
+
+def _is_hooked(layer: Any) -> bool:
+    """Whether somebody else may have a hand in what comes out of `layer`."""
+    return bool(layer._forward_hooks)
 
 
 def _no_loss(function: Any, output: Any) -> str:

@@ -10,6 +10,7 @@ from backbeat.callbacks._tensorboard.layout import Layout
 from backbeat.callbacks._tensorboard.runs import Runs
 from backbeat.callbacks._values import number
 from backbeat.errors import ArgumentError
+from backbeat.hooks.later import Later
 from backbeat.hooks.logs import Logs
 
 __all__ = ["Scalars", "samples_between"]
@@ -47,7 +48,7 @@ class Scalars:
             if sink is None:
                 continue
             write, tag = sink
-            if type(value) is float:
+            if type(value) is float or type(value) is Later:
                 write(tag, value, step)
             elif isinstance(logs, Logs) and logs.is_late(name):
                 write(tag, value, step, logs.fetch)
