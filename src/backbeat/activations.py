@@ -145,9 +145,7 @@ def get(identifier: Any) -> Activation:
     if isinstance(identifier, str):
         return _known[identifier]
     if isinstance(identifier, Mapping):
-        described = cast(Mapping[str, Any], identifier)
-        arguments: dict[str, Any] = described.get("config") or {}
-        function = _known[described["class_name"]]
+        function, arguments = _known.described(identifier)
         return partial(function, **arguments) if arguments else function
     if isinstance(identifier, type) and issubclass(identifier, nn.Module):
         return identifier()

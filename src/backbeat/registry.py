@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, TypeVar, cast
 
-from backbeat.errors import UnknownNameError
+from backbeat.errors import ArgumentError, UnknownNameError
 
 __all__ = ["Registry", "nearest"]
 
@@ -35,6 +35,21 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
             return self._things[name]
         except KeyError:
             raise UnknownNameError(self._miss(name)) from None
+
+    def described(
+        self, given: Any, spell: Callable[[str], str] = str
+    ) -> tuple[Thing, dict[str, Any]]:
+        """What `{"class_name": …, "config": …}` means: a thing, and the arguments for it.
+
+        `spell` says how the things are spelled here that have the names of classes there.
+        """
+        described = cast(Mapping[str, Any], given)
+        if "class_name" not in described:
+            raise ArgumentError(
+                f"{self.kind} {dict(described)!r} does not say what it is; give a name, an object, "
+                "or a dict {'class_name': …, 'config': {…}}."
+            )
+        return self[spell(str(described["class_name"]))], dict(described.get("config") or {})
 
     def __contains__(self, name: object) -> bool:
         return name in self._things

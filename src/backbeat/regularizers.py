@@ -105,7 +105,8 @@ def get(identifier: Any) -> Penalty | None:
     if isinstance(identifier, str):
         return _named(identifier)
     if isinstance(identifier, Mapping):
-        return _from_config(cast(Mapping[str, Any], identifier))
+        made, config = _known.described(identifier)
+        return L1L2.from_config(config) if made is L1L2 else made(**config)
     if inspect.isclass(identifier) and issubclass(identifier, Regularizer):
         return identifier()
     given = cast(Any, identifier)
@@ -132,12 +133,6 @@ def _named(name: str) -> Penalty:
     # The classes penalize nothing by default, so as names they can only mean the functions.
     functions = {"L1": "l1", "L2": "l2", "L1L2": "l1_l2"}
     return _known[functions.get(name, name)]()
-
-
-def _from_config(described: Mapping[str, Any]) -> Penalty:
-    made = _known[str(described["class_name"])]
-    config: Mapping[str, Any] = described.get("config") or {}
-    return L1L2.from_config(config) if made is L1L2 else made(**config)
 
 
 def _factor(name: str, value: Any) -> float:

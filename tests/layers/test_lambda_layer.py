@@ -49,5 +49,7 @@ def test_wrong_arguments() -> None:
     """The function must be one; masks do not exist."""
     with pytest.raises(ArgumentTypeError, match=r"function is a function .* got 'x \* 2'"):
         Lambda("x * 2")  # type: ignore[arg-type]
+    with pytest.raises(ArgumentTypeError, match=r"arguments is a dict of keywords .* got 3\."):
+        Lambda(torch.neg, arguments=3)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="mask is not available"):
         Lambda(torch.neg, mask=torch.neg)  # type: ignore[arg-type]

@@ -49,7 +49,8 @@ def test_configuration() -> None:
 @pytest.mark.parametrize(
     ("target", "error", "message"),
     [
-        (12, ArgumentError, r"without the batch; got 12\. Write, for example, target_shape=\(12,"),
+        (12, ArgumentError, r"without the batch; got 12\. Write, for example, \(12,\) or"),
+        (None, ArgumentError, "without the batch; got None"),
         ("12", ArgumentError, "without the batch; got '12'"),
         ((2, "x"), ArgumentTypeError, "each size in target_shape is a whole number; got 'x'"),
         ((-1, -1), ArgumentError, r"only one size may be -1; got \(-1, -1\)"),

@@ -40,6 +40,8 @@ def test_misses_teach() -> None:
         losses.MeanSquaredError(reduction="sum")
     with pytest.raises(ArgumentError, match=r"label_smoothing=1\.5 does not fit"):
         losses.CategoricalCrossentropy(label_smoothing=1.5)
+    with pytest.raises(ArgumentError, match="label_smoothing=None does not fit: give a number"):
+        losses.BinaryCrossentropy(label_smoothing=None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def get(identifier: Any) -> Initializer:
     if isinstance(identifier, Initializer):
         return identifier
     if isinstance(identifier, Mapping):
-        return _from_config(cast(Mapping[str, Any], identifier))
+        return _from_config(*_known.described(identifier))
     if isinstance(identifier, type) and issubclass(identifier, Initializer):
         return identifier()
     function = cast(Any, identifier)
@@ -80,9 +80,7 @@ def serialize(initializer: Initializer) -> Any:
     return {"class_name": type(initializer).__name__, "config": initializer.get_config()}
 
 
-def _from_config(described: Mapping[str, Any]) -> Initializer:
-    make = _known[described["class_name"]]
-    config: Mapping[str, Any] = described.get("config") or {}
+def _from_config(make: Any, config: dict[str, Any]) -> Initializer:
     if isinstance(make, type):
         return cast(type[Initializer], make).from_config(config)
     return make(seed=config.get("seed"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 from backbeat.errors import ArgumentError, ArgumentTypeError, StateError
 from backbeat.layers._arguments import LayerArguments
@@ -45,6 +45,10 @@ class Lambda(Layer):
             )
         self.function = function
         self.output_shape = output_shape
+        if not isinstance(cast(object, arguments or {}), Mapping):
+            raise ArgumentTypeError(
+                f"{owner}: arguments is a dict of keywords for the function; got {arguments!r}."
+            )
         self.arguments = dict(arguments or {})
 
     def call(self, inputs: Any) -> Any:

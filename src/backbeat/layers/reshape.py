@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, Unpack
+from collections.abc import Iterable, Sequence
+from typing import Any, Unpack, cast
 
 from torch import Tensor
 
@@ -26,10 +26,10 @@ class Reshape(Layer):
     def __init__(self, target_shape: Sequence[int], **layer: Unpack[LayerArguments]) -> None:
         super().__init__(**layer)
         owner = type(self).__name__
-        if isinstance(target_shape, (str, int)):
+        if not isinstance(cast(object, target_shape), Iterable) or isinstance(target_shape, str):
             raise ArgumentError(
                 f"{owner}: target_shape is a tuple of sizes without the batch; got "
-                f"{target_shape!r}. Write, for example, target_shape=({target_shape},)."
+                f"{target_shape!r}. Write, for example, (12,) or (7, 7, 16)."
             )
         self.target_shape = tuple(
             whole_number(owner, "each size in target_shape", size, minimum=-1)

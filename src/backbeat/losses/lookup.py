@@ -74,7 +74,8 @@ def get(identifier: Any) -> LossFunction:
             return from_object(_classes[thing]())
         return from_function(functions[thing], thing)
     if isinstance(thing, Mapping):
-        return _from_config(cast(Mapping[str, Any], thing))
+        kind, config = _classes.described(thing)
+        return from_object(kind.from_config(config))
     if isinstance(thing, Loss):
         return from_object(thing)
     if isinstance(thing, nn.Module):
@@ -141,8 +142,3 @@ def _from_callable(
         batch_mean=None,
         source=function if source is None else source,
     )
-
-
-def _from_config(described: Mapping[str, Any]) -> LossFunction:
-    config: Mapping[str, Any] = described.get("config") or {}
-    return from_object(_classes[described["class_name"]].from_config(config))

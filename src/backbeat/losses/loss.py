@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from numbers import Real
+from typing import Any, ClassVar, cast
 
 from torch import Tensor
 
@@ -235,8 +236,8 @@ class SparseCategoricalCrossentropy(Loss):
 
 
 def _share(label_smoothing: float) -> float:
-    if not 0 <= label_smoothing <= 1:
+    if not isinstance(cast(object, label_smoothing), Real) or not 0 <= label_smoothing <= 1:
         raise ArgumentError(
-            f"label_smoothing={label_smoothing!r} does not fit: it must lie between 0 and 1."
+            f"label_smoothing={label_smoothing!r} does not fit: give a number from 0 to 1."
         )
     return label_smoothing

@@ -53,9 +53,8 @@ def get(identifier: Any) -> Optimizer:
     if isinstance(identifier, Optimizer):
         return identifier
     if isinstance(identifier, Mapping):
-        described = cast(Mapping[str, Any], identifier)
-        made = _known[str(described["class_name"]).lower()]
-        return made.from_config(described.get("config") or {})
+        made, config = _known.described(identifier, str.lower)
+        return made.from_config(config)
     given: Any = cast(object, identifier)
     if inspect.isclass(given) and issubclass(given, Optimizer):
         return cast(Callable[[], Optimizer], given)()
