@@ -20,6 +20,9 @@ __all__ = [
 ]
 
 
+_SIGNED = {"u2": np.int32, "u4": np.int64, "u8": np.int64}
+
+
 def to_numpy(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
     """`tensor` as an array on the host; shares memory where it can. bfloat16 becomes float32."""
     host = tensor.detach().cpu()
@@ -44,7 +47,9 @@ def _supported(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """`values` in a dtype that torch has."""
     if values.dtype == np.longdouble and values.dtype.itemsize > 8:
         return values.astype(np.float64)
-    return values
+    # torch has unsigned types of more than 8 bits, but can hardly compute with them.
+    wider = _SIGNED.get(values.dtype.str[1:])
+    return values if wider is None else values.astype(wider)
 
 
 def map_leaves(change: Callable[[Any], Any], tree: Any) -> Any:

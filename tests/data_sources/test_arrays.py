@@ -183,6 +183,15 @@ def test_arrays_that_torch_cannot_hold_are_converted(array):
     assert as_column_tensor(array).tolist() == array.tolist()
 
 
+@pytest.mark.parametrize("kind", ["u2", "u4", "u8", ">u2"])
+def test_wide_unsigned_numbers_become_signed(kind):
+    """torch can hold them, but neither choose rows of them nor compute with them."""
+    column = as_column_tensor(np.arange(3, dtype=kind))
+
+    assert column[torch.tensor([2, 0])].tolist() == [2, 0]
+    assert column.dtype in (torch.int32, torch.int64)
+
+
 def test_a_tensor_with_gradient_is_detached():
     """Data take no part in the backward pass."""
     assert not as_column_tensor(torch.zeros(2, requires_grad=True)).requires_grad

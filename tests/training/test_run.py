@@ -117,3 +117,16 @@ def test_a_run_that_failed_cannot_be_captured():
         raise ValueError("torn")
 
     assert run.capture_run() is None
+
+
+def test_a_run_within_a_run():
+    """A callback may train the same model: the outer run goes on being the one that is saved."""
+    outer, inner = new_run(Heard()), new_run(Heard())
+    inner.host = outer.host
+    with outer:
+        with inner:
+            assert outer.host.run_in_progress is inner
+        assert outer.host.run_in_progress is outer
+
+    assert outer.host.run_in_progress is None
+    assert outer.host.history is outer.history

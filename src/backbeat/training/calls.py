@@ -28,12 +28,14 @@ def caller(module: nn.Module, x: Any) -> Callable[[Any], Any]:
         return _labelled(module, x)
     if isinstance(x, Mapping):
         names = cast(Mapping[str, Any], x)
-        return _by_name(module) if _accepts(module, (), names) else module
+        return _by_name(module) if _accepts(module, (), names) else _whole(module)
     if isinstance(x, (list, tuple)):
         inputs = cast(list[Any], x)
         if len(inputs) == 1:
             return _first(module)
-        return _spread(module) if len(inputs) > 1 and _accepts(module, inputs, {}) else module
+        return (
+            _spread(module) if len(inputs) > 1 and _accepts(module, inputs, {}) else _whole(module)
+        )
     return module
 
 
@@ -50,6 +52,20 @@ def _labelled(module: nn.Module, pair: Labelled) -> Callable[[Any], Any]:
 
 def _spread(module: nn.Module) -> Callable[[Any], Any]:
     return lambda inputs: module(*inputs)
+
+
+def _whole(module: nn.Module) -> Callable[[Any], Any]:
+    def call(inputs: Any) -> Any:
+        try:
+            return module(inputs)
+        except (AttributeError, TypeError) as error:
+            error.add_note(
+                f"the model was called on a {type(inputs).__name__} of {len(inputs)} inputs, for "
+                "such is x; if it takes one tensor, pass that, and labels as y"
+            )
+            raise
+
+    return call
 
 
 def _by_name(module: nn.Module) -> Callable[[Any], Any]:

@@ -49,6 +49,7 @@ class Run:
         self._grace = grace
         self._signals = Signals(self._latch, grace)
         self._begun = False
+        self._outer: Any = None
         self.run_state = RunState(host, hooks)
         self._forget()
 
@@ -69,6 +70,8 @@ class Run:
         self._forget()
         self.run_state.forget()
         self._waits.clear()
+        # A callback may train the same model in the midst of a run.
+        self._outer = self.host.run_in_progress
         self.host.history = self.history
         self.host.run_in_progress = self
         self.hooks.set_model(self.host)
@@ -126,7 +129,7 @@ class Run:
         self._signals.leave()
         try:
             self._announce(None)
-            self.host.run_in_progress = None
+            self.host.run_in_progress, self.host.history = self._outer, self.history
             self.hooks.close(error)
         finally:
             self.history.troubles = self.hooks.troubles()
