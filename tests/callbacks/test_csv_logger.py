@@ -175,6 +175,28 @@ def test_quotes_of_others(path: Path) -> None:
     assert path.read_bytes() == b'epoch,size\n0,5" wide\n1,6\n2,7\r\n'
 
 
+def test_quotes_that_are_letters(path: Path) -> None:
+    """In a cell without quotes around it they do not hide that the last row is torn."""
+    path.write_bytes(b'epoch,loss,size 3"\r\n0,1.0,a\r\n1,0.5,"b\n')
+    play(CSVLogger(path, append=True), [{"loss": 0.25}])
+
+    assert rows(path) == [["epoch", "loss", 'size 3"'], ["0", "1.0", "a"], ["0", "0.25", "NA"]]
+    assert path.with_name("log.csv.orphan").read_bytes() == b'1,0.5,"b\n'
+
+
+def test_cells_that_are_too_large_to_be_read(path: Path) -> None:
+    """One warning says what to do; the file stays as it is."""
+    before = b'epoch,note\r\n0,"' + b"x" * 200_000 + b'"\r\n'
+    path.write_bytes(before)
+    with pytest.warns(
+        BackbeatWarning, match=r"field_size_limit\(size\), or give another"
+    ) as warned:
+        play(CSVLogger(path, append=True), [{"note": "a"}, {"note": "b"}])
+
+    assert len(warned) == 1
+    assert path.read_bytes() == before
+
+
 def test_used_bare(path: Path) -> None:
     """Without on_train_begin: the first row begins the file, the next ones follow it."""
     path.write_text("old")

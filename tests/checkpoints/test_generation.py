@@ -42,6 +42,24 @@ def test_the_number_must_be_its_own(tmp_path):
         manifest_of(tmp_path / "gen-000007", 8)
 
 
+@pytest.mark.parametrize(
+    "packed",
+    [
+        7,
+        {"best": 7, "x": {"$float": "1e5e5"}},
+        {"x": {"$tensor": "y"}},
+        {"x": {"$pairs": [[[], 1]]}},
+    ],
+)
+def test_a_state_that_was_made_by_somebody_else(tmp_path, packed):
+    """What cannot be understood is an error of ours, however well the digests fit."""
+    path = tmp_path / "gen-000001"
+    write_generation(path, 1, Contents(packed, {}, is_finite=True))
+
+    with pytest.raises(CheckpointCorruptError, match=r"state.json cannot be understood: "):
+        read_state(path, manifest_of(path, 1))
+
+
 @pytest.mark.parametrize("name", ["state.json", "tensors.safetensors"])
 def test_one_changed_byte(tmp_path, name):
     """It is named, and nothing of the state is given."""

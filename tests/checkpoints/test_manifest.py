@@ -37,6 +37,24 @@ def test_every_flipped_bit_is_found(tmp_path):
             read_manifest(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        Manifest(-1, True, ONE.files),
+        Manifest(3, None, ONE.files),
+        Manifest(3, True, {"state.json": FileDigest(None, "ab" * 32)}),
+        Manifest(3, True, {"state.json": FileDigest(True, "ab" * 32)}),
+        Manifest(3, True, {"state.json": FileDigest(2, 7)}),
+    ],
+)
+def test_what_no_manifest_says(tmp_path, content):
+    """Values of another kind are refused, even if the digest vouches for them."""
+    write_manifest(tmp_path, content)
+
+    with pytest.raises(CheckpointCorruptError, match="it says what no manifest says"):
+        read_manifest(tmp_path)
+
+
 def test_a_newer_format_is_refused_with_a_sentence(tmp_path, monkeypatch):
     """What a newer backbeat wrote is not guessed at, and not called damaged."""
     monkeypatch.setattr("backbeat.checkpoints.manifest._FORMAT", 2)

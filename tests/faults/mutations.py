@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -9,6 +11,8 @@ from typing import Any
 
 import h5py
 import numpy as np
+
+from backbeat.checkpoints.strict_json import to_json
 
 Random = np.random.Generator
 Mutation = Callable[[bytes, Random], bytes]
@@ -95,6 +99,46 @@ def safetensors_header(whole: bytes, random: Random) -> bytes:
     text = json.dumps(header).encode("utf-8", "surrogatepass")
     length = len(text) if random.random() < 0.95 else pick(random, NUMBERS) % (1 << 64)
     return length.to_bytes(8, "little") + text + whole[8 + size :]
+
+
+def json_text(whole: bytes, random: Random) -> bytes:
+    """A file of JSON with a part changed."""
+    return mutated_text(whole.decode(), random).encode("utf-8", "surrogatepass")
+
+
+def manifest(whole: bytes, random: Random) -> bytes:
+    """A generation's manifest with parts changed, mostly with a digest that vouches for them."""
+    content: Any = json.loads(whole)
+    for _ in range(int(random.integers(1, 3))):
+        content = mutated_json(content, random)
+    if isinstance(content, dict) and random.random() < 0.8:
+        content.pop("sha256", None)
+        with contextlib.suppress(ValueError):
+            content["sha256"] = hashlib.sha256(to_json(content)).hexdigest()
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "surrogatepass")
+
+
+def csv_text(whole: bytes, random: Random) -> bytes:
+    """Rows with signs in them that mean something in CSV, or bytes that are no text."""
+    data = bytearray(any_bytes(whole, random) if random.random() < 0.3 else whole)
+    signs = (
+        b'"',
+        b'""',
+        b",",
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"\0",
+        b"\xff",
+        b"\xef\xbb\xbf",
+        b"epoch",
+        b"x" * 200_000,
+    )
+    for _ in range(int(random.integers(1, 6))):
+        place = int(random.integers(len(data) + 1))
+        data[place : place + int(random.integers(4))] = pick(random, signs)
+    return bytes(data)
 
 
 def hdf5_structure(whole: bytes, random: Random) -> bytes:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from backbeat.checkpoints.generation import Generation
 from backbeat.checkpoints.generations import Generations
 from backbeat.errors import CheckpointCorruptError
 from tests.faults.damage import everything_in, flips, try_all
@@ -33,16 +34,21 @@ def test_each_is_noticed_or_harmless(tmp_path: Path, name: str) -> None:
     flip(tmp_path / name, 1000, seed=0)
 
 
-def generation_with(path: Path) -> Any:
-    """The generation that `path` is a file of; one that is set aside is put back, and refused."""
-    folder = path.parent.parent
+def newest(folder: Path) -> Generation:
+    """The one generation in `folder`; if it is set aside it is put back, and refused."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = Generations(folder).newest()
     if found is None:
         (aside,) = folder.glob("*.corrupt")
-        aside.rename(path.parent)
+        aside.rename(folder / aside.name.removesuffix(".corrupt"))
         raise CheckpointCorruptError(f"{aside} was set aside.")
+    return found
+
+
+def generation_with(path: Path) -> Any:
+    """All that is in the generation that `path` is a file of."""
+    found = newest(path.parent.parent)
     weights = {name: array.tobytes() for name, array in found.state["weights"].items()}
     return found.number, found.state["version"], weights
 

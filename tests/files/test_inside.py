@@ -20,6 +20,14 @@ def test_reads_a_file(tmp_path: Path) -> None:
         assert file.read(1) == b"{"
 
 
+@pytest.mark.parametrize("at_most", [2, 1 << 62, 1 << 70])
+def test_takes_no_more_memory_than_the_file_has(tmp_path: Path, at_most: int) -> None:
+    """However much is allowed."""
+    (tmp_path / "state.json").write_bytes(b"{}")
+
+    assert files.read_inside(tmp_path, "state.json", at_most=at_most) == b"{}"
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "../secret", "/etc/passwd", "a/b", "a\0b"])
 def test_names_that_lead_elsewhere(tmp_path: Path, name: str) -> None:
     """A name with a path in it is refused before anything is opened."""

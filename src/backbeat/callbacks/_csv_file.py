@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from backbeat.callbacks._csv_rows import (
     unsafe,
     widened,
 )
+from backbeat.errors import CheckpointError
 
 __all__ = ["CsvFile", "Position"]
 
@@ -80,11 +83,12 @@ class CsvFile:
 
         Raises CheckpointError if that cannot be done.
         """
-        if self._target is not None:
-            self._cut_back(self._target)
-            self._target = None
-        if records:
-            self._write(records)
+        with self._understood():
+            if self._target is not None:
+                self._cut_back(self._target)
+                self._target = None
+            if records:
+                self._write(records)
 
     def _write(self, records: Sequence[Mapping[str, str]]) -> None:
         names = {name for record in records for name in record}
@@ -151,7 +155,19 @@ class CsvFile:
         if self._rows is not None:
             self._rows.sync()
         elif self.known is None:
-            self.known = self._found()
+            with self._understood():
+                self.known = self._found()
+
+    @contextlib.contextmanager
+    def _understood(self) -> Generator[None]:
+        """Turn what Python's reader cannot read into an error that says what to do."""
+        try:
+            yield
+        except csv.Error as error:
+            raise CheckpointError(
+                f"{self.path} cannot be gone on with: {error}. Allow larger cells with "
+                "csv.field_size_limit(size), or give another file name."
+            ) from error
 
     def close(self) -> None:
         """Close the file; the next row opens it again."""

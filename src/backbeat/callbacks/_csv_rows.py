@@ -109,9 +109,10 @@ def end_of_row(text: str, rows: int, separator: str) -> tuple[int, int]:
 def end_of_whole_rows(data: bytes, separator: str) -> int:
     """Where the last row ends that was written to its end, its line end included."""
     end = data.rfind(b"\n") + 1
-    if data.count(b'"', 0, end) % 2 == 0:
+    if data.find(b'"', 0, end) < 0:
         return end
-    # That line end may stand in a cell. What comes after a row that has no end is taken into it.
+    # That line end may stand in a cell. How many quotes there are does not tell: in a cell without
+    # quotes around it they are letters. What comes after a row that has no end is taken into it.
     text = data[:end].decode("utf-8", "surrogateescape")
     records = list(_records([*_lines(text), "end"], separator))
     if records[-1][0] == "end":

@@ -27,6 +27,8 @@ __all__ = ["FILES", "Contents", "Generation", "manifest_of", "read_state", "writ
 
 _STATE = "state.json"
 _TENSORS = "tensors.safetensors"
+# What it comes to if the files were made by somebody else, however well they fit together.
+_NONSENSE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 FILES = frozenset({MANIFEST, _STATE, _TENSORS})
 """The names of the files that make up a generation."""
 
@@ -87,12 +89,17 @@ def manifest_of(path: Path, number: int) -> Manifest:
 def read_state(path: Path, manifest: Manifest) -> dict[str, Any]:
     """The state in the generation at `path`, which is what was written.
 
-    Raises CheckpointCorruptError, ValueError, KeyError, TypeError or RecursionError if it is not.
+    Raises CheckpointCorruptError if it is not, or cannot be understood.
     """
     read = {name: _read(path, name, promised) for name, promised in manifest.files.items()}
-    tensors, _ = parse(read[_TENSORS])
-    packed: dict[str, Any] = from_json(read[_STATE])
-    return {name: unpack(part, tensors) for name, part in packed.items()}
+    try:
+        tensors, _ = parse(read[_TENSORS])
+        packed: dict[str, Any] = from_json(read[_STATE])
+        return {name: unpack(part, tensors) for name, part in packed.items()}
+    except _NONSENSE as error:
+        raise CheckpointCorruptError(
+            f"{path / _STATE} cannot be understood: {str(error)[:200]}."
+        ) from error
 
 
 def _write(path: Path, parts: Iterable[Any]) -> FileDigest:

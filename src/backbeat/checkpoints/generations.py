@@ -191,7 +191,7 @@ class Generations:
         """The state, or None if the generation had to be set aside."""
         try:
             return read_state(path, manifest)
-        except (CheckpointError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except CheckpointError as error:
             self._set_aside(path, error)
             return None
 

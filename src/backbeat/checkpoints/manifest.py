@@ -63,11 +63,25 @@ def read_manifest(directory: Path) -> Manifest:
         if content["format"] > _FORMAT:
             raise CheckpointError(_too_new(directory, content["format"]))
         digests = {name: FileDigest(**each) for name, each in content["files"].items()}
-        return Manifest(content["number"], content["is_finite"], digests)
+        manifest = Manifest(content["number"], content["is_finite"], digests)
+        if not _is_plausible(manifest):
+            raise ValueError("it says what no manifest says")
+        return manifest
     except CheckpointError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointCorruptError(f"{path} is damaged: {str(error)[:200]}.") from error
+
+
+def _is_plausible(manifest: Manifest) -> bool:
+    """Whether everything in it is of the kind that is written, whoever wrote it."""
+    numbers = [manifest.number, *(each.size for each in manifest.files.values())]
+    texts = [*manifest.files, *(each.sha256 for each in manifest.files.values())]
+    return (
+        all(type(number) is int and number >= 0 for number in numbers)
+        and all(type(text) is str for text in texts)
+        and type(manifest.is_finite) is bool
+    )
 
 
 def _digest(content: Mapping[str, Any]) -> str:

@@ -47,7 +47,9 @@ def read_inside(directory: PathLike, name: str, *, at_most: int) -> bytes:
     Raises CheckpointCorruptError also if it holds more than `at_most` bytes.
     """
     with open_inside(directory, name) as file:
-        data = file.read(at_most + 1)
+        # Not more memory than there are bytes, whatever may be allowed.
+        size = disk.current.opened(file.fileno()).st_size
+        data = file.read(min(size, at_most) + 1)
     if len(data) > at_most:
         path = Path(resolve(directory), name)
         raise CheckpointCorruptError(f"{path} holds more than the {at_most} bytes it may have.")
