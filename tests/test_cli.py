@@ -205,6 +205,24 @@ def test_a_reader_that_goes_away(logdir: Path) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_a_full_disk(logdir: Path, arguments: list[str]) -> None:
+    """One line says so, and the status."""
+    command = [sys.executable, "-m", "backbeat", "curves", str(logdir), *arguments]
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            command,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+            check=False,
+        )
+
+    assert result.returncode == 1
+    assert result.stderr == "backbeat: stdout cannot be written: No space left on device.\n"
+
+
 @pytest.mark.parametrize("arguments", [["curves"], ["curves", "--help"]])
 def test_a_terminal_without_the_signs(logdir: Path, arguments: list[str]) -> None:
     """The figures are shown all the same, with question marks for the curve."""

@@ -29,7 +29,7 @@ _LESS_IS_BETTER = re.compile(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status: 0, or 1 when there is nothing to show.
+    """Run a command and return its exit status: 0, or 1 when nothing can be shown.
 
     `arguments` are those of the command line by default. Wrong ones end the program with status 2.
     """
@@ -38,12 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A terminal that knows only ASCII shows question marks, which is better than no figures.
         stdout.reconfigure(errors="replace")
     parsed = _parser().parse_args(arguments)
-    try:
-        return parsed.command(parsed)
-    except BrokenPipeError:  # as when piped into `head`
-        # Python would complain once more when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return parsed.command(parsed)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,8 +67,26 @@ def _curves(arguments: argparse.Namespace) -> int:
     if complaint:
         print(f"backbeat curves: {complaint}", file=sys.stderr)
         return 1
-    print(_as_json(curves) if arguments.json else _as_text(curves))
+    return _printed(_as_json(curves) if arguments.json else _as_text(curves))
+
+
+def _printed(text: str) -> int:
+    """Print `text` to its last byte; the exit status."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # as when piped into `head`
+        _give_up_stdout()
+    except OSError as error:
+        _give_up_stdout()
+        print(f"backbeat: stdout cannot be written: {error.strerror}.", file=sys.stderr)
+        return 1
     return 0
+
+
+def _give_up_stdout() -> None:
+    # Python would complain once more when it flushes at the end.
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _missing(directory: Path) -> str:

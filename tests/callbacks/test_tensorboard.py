@@ -561,6 +561,11 @@ def test_place_that_cannot_be_written(tmp_path):
         history = model().fit(X, Y, epochs=2, verbose=0, callbacks=[board])
     assert str(warned[0].message).startswith("TensorBoard will write nothing: ")
     assert len(history["loss"]) == 2
+    assert len(history.troubles) == 1
+    assert history.troubles[0].startswith(
+        "TensorBoard: Not written to the event files: 8 values that still waited at the end: "
+    )
+    assert TensorBoard(tmp_path / "other")._troubles() == []
 
 
 def test_hanging_disk(tmp_path, monkeypatch):

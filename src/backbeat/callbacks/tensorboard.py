@@ -114,6 +114,7 @@ class TensorBoard(Callback):
         self._embeddings: Embeddings | None = None
         self._scalars = Scalars(self._layout, self._opened)
         self._epoch = 0
+        self._complaint = ""
         self._graph_is_written = False
         self._is_begun = False
         """Whether the run was described already, in this process or before a resume."""
@@ -206,7 +207,11 @@ class TensorBoard(Callback):
         complaint = self._runs.close()
         self._scalars = Scalars(self._layout, self._opened)
         if complaint:
+            self._complaint = complaint
             self._warn(f": {complaint}")
+
+    def _troubles(self) -> list[str]:
+        return [self._complaint] if self._complaint else []
 
     def _warn(self, text: str) -> None:
         warnings.warn(f"TensorBoard{text}", BackbeatWarning, stacklevel=3)
