@@ -6,6 +6,7 @@ import errno
 import io
 import math
 import os
+import pty
 import shutil
 import socket
 import sys
@@ -22,6 +23,7 @@ import torch
 
 from backbeat import files
 from backbeat.callbacks import CSVLogger, History, LambdaCallback, ProgbarLogger, RemoteMonitor
+from backbeat.callbacks import _outlet as outlet_module
 from backbeat.callbacks import csv_logger as csv_logger_module
 from backbeat.callbacks import remote_monitor as remote_monitor_module
 from backbeat.callbacks._progress import BarMeter, LineMeter
@@ -29,6 +31,7 @@ from backbeat.callbacks.history import History as HistoryClass
 from backbeat.errors import BackbeatWarning
 from backbeat.layers import Dense, Dropout
 from backbeat.models import Sequential
+from backbeat.training import notices
 from tests.files.disks import FailingDisk, HangingDisk, RecordingDisk, SlowDisk
 
 pytestmark = pytest.mark.faults
@@ -233,6 +236,65 @@ def test_a_stdout_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     _, told = watched(ProgbarLogger(), verbose=1)
 
     assert told
+
+
+@contextlib.contextmanager
+def unread(kind: str) -> Iterator[tuple[Any, int]]:
+    """A real stream that is full, and the descriptor from which nobody reads it."""
+    reading, writing = os.pipe() if kind == "pipe" else pty.openpty()
+    os.set_blocking(writing, False)
+    for _ in range(5):  # a terminal moves on what it has, and has room again
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writing, b"x" * 1000)
+        time.sleep(0.05)
+    os.set_blocking(writing, True)
+    with os.fdopen(writing, "w", encoding="utf-8") as stream:
+        yield stream, reading
+    os.close(reading)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "terminal"])
+def test_a_stdout_that_nobody_reads(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """It is waited for once, a second; training ends, and what was not shown is counted."""
+    monkeypatch.setenv("TERM", "xterm")
+    with unread(kind) as (stream, _):
+        monkeypatch.setattr(sys, "stdout", stream)
+        began = time.monotonic()
+        history, told = watched(verbose=1)
+        seconds = time.monotonic() - began
+
+    assert 1 <= seconds < 10
+    assert told == []
+    assert len(history.troubles) == 1
+    assert history.troubles[0].startswith("ProgbarLogger: ")
+    assert history.troubles[0].endswith(" lines or drawings were not shown, for nobody read them")
+
+
+def test_a_stdout_that_is_read_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is lost: what waited is written first."""
+    monkeypatch.setattr(outlet_module, "_PATIENCE_SECONDS", 0.1)
+    with unread("pipe") as (stream, reading):
+        monkeypatch.setattr(sys, "stdout", stream)
+        read: list[bytes] = []
+
+        def drain(epoch: int, logs: Any) -> None:
+            if epoch == EPOCHS - 1:
+                read.append(os.read(reading, 1 << 20))
+
+        history, told = watched(LambdaCallback(on_epoch_begin=drain), verbose=2)
+        lines = os.read(reading, 1 << 20).decode().splitlines()
+
+    assert (history.troubles, told) == ([], [])
+    assert [line.partition(" - ")[0] for line in lines] == [f"Epoch {n}/4" for n in range(1, 5)]
+
+
+def test_a_stderr_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The summary of the troubles is not said then, and the run ends."""
+    monkeypatch.setattr(notices, "_PATIENCE_SECONDS", 0.1)
+    with unread("pipe") as (stream, _):
+        monkeypatch.setattr(sys, "stderr", stream)
+        notices.say_troubles(["something"])
 
 
 @pytest.mark.parametrize("meter", [BarMeter, LineMeter])

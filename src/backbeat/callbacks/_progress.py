@@ -42,7 +42,7 @@ class LineMeter:
     """Writes one line at the end and, with `heartbeat`, one every half minute until then."""
 
     def __init__(
-        self, label: str, target: int | None, unit: str, stream: TextIO, *, heartbeat: bool
+        self, label: str, target: int | None, unit: str, stream: Any, *, heartbeat: bool
     ) -> None:
         self.interval = _SECONDS_BETWEEN_HEARTBEATS if heartbeat else float("inf")
         self._label = label
@@ -71,7 +71,7 @@ class LineMeter:
 class BarMeter:
     """Draws a bar with tqdm."""
 
-    def __init__(self, label: str, target: int | None, unit: str, stream: TextIO) -> None:
+    def __init__(self, label: str, target: int | None, unit: str, stream: Any) -> None:
         self.interval = _SECONDS_BETWEEN_DRAWINGS
         # All limits on how often it draws are off: whoever calls `show` keeps them already.
         self._bar = _bar_class()(

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any, ClassVar, cast
 
 from backbeat.callbacks._arguments import check_choice, names_in
+from backbeat.callbacks._outlet import Outlet
 from backbeat.callbacks._progress import BarMeter, LineMeter, Meter, can_draw
 from backbeat.callbacks._values import number, printable, short
 from backbeat.hooks.averages import Averages
@@ -30,6 +31,9 @@ class ProgbarLogger(Callback):
     far, except for the metrics in `stateful_metrics`, any iterable of names (a text is one
     name), of which the last value is shown.
 
+    A pipe that nobody reads, or a terminal that is halted, is waited for once, for a second. What
+    it does not take is given up at the end, and counted in `history.troubles`.
+
     Raises ArgumentError, a ValueError, for another `count_mode`.
 
     >>> bar = ProgbarLogger("steps")
@@ -41,6 +45,7 @@ class ProgbarLogger(Callback):
     runs_on: ClassVar[RunsOn] = "main"
 
     _meter: Meter | None = None
+    _outlet: Outlet | None = None
     _in_fit = False
     _seen = 0
     _began = 0.0
@@ -59,7 +64,7 @@ class ProgbarLogger(Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """From now on an evaluation is a part of something else."""
-        self._in_fit = True
+        self._in_fit, self._outlet = True, None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Begin to show an epoch."""
@@ -84,9 +89,15 @@ class ProgbarLogger(Callback):
         self._in_fit = False
 
     def close(self) -> None:
-        """End the line of what was interrupted."""
+        """End the line of what was interrupted, and give up what stdout does not take."""
         self._in_fit = False
         self._finish({})
+        if self._outlet is not None:
+            self._outlet.give_up()
+
+    def _troubles(self) -> list[str]:
+        lost = 0 if self._outlet is None else self._outlet.lost
+        return [f"{lost} lines or drawings were not shown, for nobody read them"] if lost else []
 
     # Evaluating and predicting
 
@@ -137,9 +148,11 @@ class ProgbarLogger(Callback):
             return None
         target = self.params.get(self.count_mode) or None
         unit = self.count_mode.removesuffix("s")
+        if self._outlet is None or self._outlet.stream is not stream:
+            self._outlet = Outlet(stream)
         if verbose == 2 or not can_draw(stream):
-            return LineMeter(label, target, unit, stream, heartbeat=verbose != 2)
-        return BarMeter(label, target, unit, stream)
+            return LineMeter(label, target, unit, self._outlet, heartbeat=verbose != 2)
+        return BarMeter(label, target, unit, self._outlet)
 
     def _show(self, logs: Mapping[str, Any]) -> None:
         assert self._meter is not None
@@ -169,7 +182,7 @@ class ProgbarLogger(Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         # What is drawn belongs to the stream of this process.
-        running = ("_meter", "_in_fit", "_seen", "_began", "_due", "_means")
+        running = ("_meter", "_outlet", "_in_fit", "_seen", "_began", "_due", "_means")
         return {name: value for name, value in vars(self).items() if name not in running}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from backbeat.files.streams import takes
+
 __all__ = ["say", "say_troubles"]
+
+_PATIENCE_SECONDS = 1.0
 
 
 def say(text: str) -> None:
-    """Write a line to stderr, if there is one that can be written to."""
+    """Write a line to stderr, if there is one that can be written to and somebody reads it."""
     if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison] pythonw has none
+        if not takes(sys.stderr, _PATIENCE_SECONDS):
+            return
         try:
             sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
