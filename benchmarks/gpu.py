@@ -199,7 +199,7 @@ def main() -> None:
     if not torch.cuda.is_available():
         print("No GPU here, so nothing was measured.")
         return
-    rows = measure("cuda", 50 if quick else 200, 1 if quick else 5)
+    rows = measure("cuda", 50 if quick else 400, 1 if quick else 4)
     print(report(save("gpu", rows, gpu=torch.cuda.get_device_name())))
 
 

@@ -10,11 +10,13 @@ from typing import Any, cast
 from backbeat.callbacks import History, ProgbarLogger
 from backbeat.data import Batch, Source
 from backbeat.hooks import CallbackList
+from backbeat.training.arrivals import putting_off
 from backbeat.training.loop import Loop
 from backbeat.training.passes import evaluate_pass, predict_pass
 from backbeat.training.plan import has_bar, run_params
 from backbeat.training.signals import GRACE_SECONDS
 from backbeat.training.step import Step
+from backbeat.training.target import Values
 
 __all__ = ["Settings", "evaluate", "fit", "predict"]
 
@@ -47,7 +49,7 @@ def fit(model: Any, step: Step, source: Source, settings: Settings) -> History:
     loop.run_state.step = step
     loop.run_state.feed_from(source)
     with loop:
-        train = _trainer(step, loop)
+        train = putting_off(_trainer(step, loop), step.device, loop.fetch)
         for epoch in loop.epochs(after_each=source.epoch_ended):
             model.train()
             step.reset_metrics(lasting=source.lasting)
@@ -80,7 +82,7 @@ def _loop(model: Any, step: Step, source: Source, settings: Settings) -> Loop:
     )
 
 
-def _trainer(step: Step, loop: Loop) -> Callable[[Batch], dict[str, Any]]:
+def _trainer(step: Step, loop: Loop) -> Callable[[Batch], Values]:
     """How to train a batch: plainly, unless somebody listens around the optimizer's step."""
     hooks = loop.hooks
     if not hooks.answers("on_backward_end") and not hooks.answers("on_step_end"):

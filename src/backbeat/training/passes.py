@@ -10,6 +10,7 @@ import torch
 from backbeat.data import Batch
 from backbeat.hooks import Averages, CallbackList, Fetch, Logs
 from backbeat.tensors import leaves, map_leaves, to_numpy
+from backbeat.training.arrivals import putting_off
 from backbeat.training.step import Step
 from backbeat.training.values import fetch
 
@@ -30,7 +31,8 @@ def evaluate_pass(
     """
     averages = Averages(step.stateful_names, step.names)
     hooks.on_test_begin({})
-    with step.testing(lasting=lasting) as test:
+    with step.testing(lasting=lasting) as run:
+        test = putting_off(run, step.device, fetch)
         for index, batch in enumerate(batches):
             logs = Logs({"batch": index, "size": batch.size}, fetch=fetch, means=averages)
             hooks.on_test_batch_begin(index, logs)

@@ -17,6 +17,7 @@ from backbeat.tensors import map_leaves
 from backbeat.training.calls import caller
 from backbeat.training.captured import Captured
 from backbeat.training.objective import Objective, Values
+from backbeat.training.placement import device_of
 from backbeat.training.precision import in_bfloat16
 
 __all__ = ["Step", "StepSettings"]
@@ -79,6 +80,11 @@ class Step:
             self._captured.begin_epoch()
         if self._objective is not None:
             self._objective.reset(lasting=lasting)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the module computes."""
+        return device_of(self._module)
 
     def forward(self, x: Any) -> Any:
         """The module's outputs for `x`: one tensor, a list of inputs, or a dict of them."""

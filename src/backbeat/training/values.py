@@ -58,7 +58,9 @@ def fetch(values: list[Any]) -> list[Any]:
     waiting = [value for value in values if isinstance(value, torch.Tensor) and value.numel() == 1]
     if len(waiting) < 2:
         return [_settled(value, wait=True) for value in values]
-    stacked = torch.stack([value.detach().reshape(()).double() for value in waiting])
+    alike = len({value.dtype for value in waiting}) == 1
+    scalars = [value.detach().reshape(()) for value in waiting]
+    stacked = torch.stack(scalars if alike else [value.double() for value in scalars])
     read: Iterator[float] = iter(cast(Any, stacked).tolist())
     return [
         next(read)
