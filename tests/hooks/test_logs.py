@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backbeat.hooks import Averages, Logs
+from backbeat.hooks import Averages, Later, Logs
 
 
 class Fetcher:
@@ -122,6 +122,18 @@ def test_everything_a_dict_can_do(logs: Logs) -> None:
     logs |= {"more": 2.0}
     assert logs == {"batch": 3, "size": 4, "loss": 1.0, "more": 2.0}
     assert logs.popitem() == ("more", 2.0)
+
+
+def test_a_value_that_travels_with_others_is_on_its_device_too() -> None:
+    """Until somebody reads it; one that has no device is given as it is."""
+    far, near = Later([0.5].__getitem__, 0, on_device="tensor"), Later([0.25].__getitem__, 0)
+    logs = Logs(fetch=lambda values: [float(value) for value in values])
+    logs.add_late({"loss": far, "accuracy": near})
+    unread = logs.device("loss"), logs.device("accuracy")
+    read = logs["loss"], logs.device("loss")
+
+    assert unread == ("tensor", near)
+    assert read == (0.5, 0.5)
 
 
 def test_the_value_on_its_device(logs: Logs, fetch: Fetcher) -> None:

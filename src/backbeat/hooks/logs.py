@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from backbeat.hooks.later import Later
+
 __all__ = ["Fetch", "Logs"]
 
 Fetch = Callable[[list[Any]], list[float]]
@@ -63,9 +65,11 @@ class Logs(dict[str, Any]):
 
         Raises KeyError if there is none.
         """
-        if self._late is not None and name in self._late:
-            return self._late[name]
-        return super().__getitem__(name)
+        if self._late is None or name not in self._late:
+            return super().__getitem__(name)
+        value = self._late[name]
+        is_away = type(value) is Later and value.on_device is not None
+        return value.on_device if is_away else value
 
     def mean(self, name: str) -> Any:
         """The epoch's running mean of `name` up to and including the last ended batch.

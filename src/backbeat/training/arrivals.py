@@ -72,7 +72,7 @@ class _Parcel:
     def add(self, value: Tensor) -> Later:
         with self._lock:
             self._there.append(value)
-            return Later(self._value, len(self) - 1)
+            return Later(self._value, len(self) - 1, value)
 
     def send(self) -> None:
         """Begin to copy what nobody has read so far."""
