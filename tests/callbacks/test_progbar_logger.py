@@ -237,6 +237,27 @@ def test_validation_inside_fit_is_silent(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "Evaluating" not in stream.getvalue()
 
 
+def test_a_long_validation_shows_that_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As often as training would be shown; the line of the epoch is as without it."""
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(_progress, "_SECONDS_BETWEEN_HEARTBEATS", 0.0)
+    hooks = CallbackList([ProgbarLogger()])
+    hooks.set_params({"samples": 4, "epochs": 1})
+    hooks.on_train_begin()
+    hooks.on_epoch_begin(0)
+    hooks.on_test_batch_end(0, {"size": 4, "loss": 0.5})
+    hooks.on_test_batch_end(1, {"size": 4, "loss": 0.5})
+    hooks.on_epoch_end(0, {"loss": 0.25})
+    hooks.close()
+
+    assert re.sub(r"\d+\.\ds", "?s", stream.getvalue()) == (
+        "Epoch 1/1 - 0/4 samples - ?s - validation: 1 batches\n"
+        "Epoch 1/1 - 0/4 samples - ?s - validation: 2 batches\n"
+        "Epoch 1/1 - 0/4 samples - ?s - loss: 0.2500\n"
+    )
+
+
 def test_without_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program without a console is not disturbed."""
     monkeypatch.setattr(sys, "stdout", None)

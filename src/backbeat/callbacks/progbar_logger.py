@@ -107,9 +107,11 @@ class ProgbarLogger(Callback):
             self._open("Evaluating")
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Count the batch."""
+        """Count the batch; within `fit` say now and then how far the validation is."""
         if not self._in_fit:
             self.on_batch_end(batch, logs)
+        elif perf_counter() >= self._due:
+            self._draw(f" - validation: {batch + 1} batches")
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """Show the results."""
@@ -155,10 +157,13 @@ class ProgbarLogger(Callback):
         return BarMeter(label, target, unit, self._outlet)
 
     def _show(self, logs: Mapping[str, Any]) -> None:
+        self._draw(self._texts(self._so_far(logs)))
+
+    def _draw(self, values: str) -> None:
         assert self._meter is not None
         now = perf_counter()
         self._due = now + self._meter.interval
-        self._meter.show(self._seen, now - self._began, self._texts(self._so_far(logs)))
+        self._meter.show(self._seen, now - self._began, values)
 
     def _so_far(self, logs: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(logs, Logs):
