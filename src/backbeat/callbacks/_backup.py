@@ -43,8 +43,8 @@ class Backup:
         """What to go on from."""
         return self._generations.newest()
 
-    def save(self, model: Any) -> None:
-        """Save, if the run stands where it can be saved; waits for the save before.
+    def save(self, model: Any) -> bool:
+        """Save, if the run stands where it can be saved, and say if; waits for the save before.
 
         Raises ArgumentTypeError, naming the key, for a state that no file can hold.
         """
@@ -53,10 +53,12 @@ class Backup:
             self._memory = {}
         try:
             state = model.capture_run(self._memory)
-            if state is not None:
-                self._start(Contents.of(state, is_finite=state["finite"]))
+            if state is None:
+                return False
+            self._start(Contents.of(state, is_finite=state["finite"]))
         except (OSError, MemoryError) as error:
             self._fail(error)
+        return True
 
     def _start(self, contents: Contents) -> None:
         remained: list[str] = []

@@ -141,10 +141,17 @@ class BackupAndRestore(Callback):
             ) from failure
 
     def on_exception(self, error: BaseException) -> None:
-        """Save, if the run was ended between two batches, as by Ctrl-C or SIGTERM; wait for it."""
+        """Save, if the run was ended between two batches; wait for it.
+
+        Ctrl-C, SIGTERM and a DataLoader's worker that dies end a run there.
+        """
         self._ended_normally = False
         if self._backup is not None:
-            self._backup.save(self.model)
+            if not self._backup.save(self.model):
+                error.add_note(
+                    "BackupAndRestore saved nothing at this end, which is not one between two "
+                    "batches; a restart goes on from the last backup."
+                )
             self._backup.take_up(wait=True)
 
     def close(self) -> None:

@@ -166,6 +166,7 @@ class Loop(Run):
     def batches(self, loader: Iterable[Data]) -> Iterator[Data]:
         """Yield what `loader` yields, ringing the batch moments around each."""
         hooks, means, fetch = self.hooks, self._averages.averages, self.fetch
+        signals = self._signals
         if self.epoch is None:
             raise StateError("batches was called outside of an epoch of loop.epochs().")
         self._end_batch()  # that the body of an earlier loop over batches left by a break
@@ -174,10 +175,12 @@ class Loop(Run):
         self._batches_done, self._is_in_batches, batch = first, True, first - 1
         if self._is_to_stop():
             return
-        fetching = True
+        signals.fetching = True
         try:
             for batch, data in enumerate(data_left, first):
-                fetching = False
+                signals.fetching = False
+                if batch == first:  # the workers of a loader are there now
+                    signals.hear_workers()
                 if self._latch.requested and self._is_to_stop():
                     return
                 size = data.size if isinstance(data, Batch) else size_of(data)
@@ -187,15 +190,18 @@ class Loop(Run):
                 yield data
                 self._end_batch()
                 if self._latch.requested:
-                    self._signals.check()
+                    signals.check()
                     return
-                fetching = True
+                signals.fetching = True
         except Exception as error:
-            if fetching:
+            if signals.fetching:
                 # A worker of the loader that the same Ctrl-C has ended is no error.
-                self._signals.check()
+                signals.check()
+                self._note_fetch_error(error)
                 error.add_note(f"while fetching batch {batch + 1} of epoch {self.epoch}")
             raise
+        finally:
+            signals.fetching = False
 
     def _is_to_stop(self) -> bool:
         """Whether to stop before a batch; for a signal the batch is still done, then it ends."""

@@ -63,6 +63,7 @@ class Run:
         self.batch: int | None = None
         self.batch_logs: Logs | None = None
         self._stop: Stop | None = None
+        self._fetch_error: Exception | None = None
 
     def __enter__(self) -> Self:
         self._latch.clear()
@@ -117,13 +118,19 @@ class Run:
         if self.epoch is not None:
             where = f"in epoch {self.epoch}"
             error.add_note(where if self.batch is None else f"{where}, batch {self.batch}")
-        # What a signal ended stands between two batches; nobody knows where anything else left it.
-        self._has_failed = error is not self._signals.raised
+        # What a signal or a loader's workers ended stands between two batches; nobody knows where
+        # anything else left it.
+        self._has_failed = error not in (self._signals.raised, self._fetch_error)
         self._record()
         try:
             self.hooks.on_exception(error)
         finally:
             self._close(error)
+
+    def _note_fetch_error(self, error: Exception) -> None:
+        """The data ended with `error`; if they come from workers, this process is as it was."""
+        if self.run_state.is_fetched_elsewhere:
+            self._fetch_error = error
 
     def _close(self, error: BaseException | None = None) -> None:
         self._signals.leave()

@@ -126,6 +126,11 @@ class RunState:
             self._take_up(resumed, feed)
         return feed.raw() if isinstance(feed, StreamSource) and feed is not data else data
 
+    @property
+    def is_fetched_elsewhere(self) -> bool:
+        """Whether workers fetch the data, so that this process draws no random number for it."""
+        return self._feed is not None and bool(self._feed.describe().get("the number of workers"))
+
     def feed_from(self, data: Any) -> Feed:
         """What tells the position in `data`: a Source itself, else something around it."""
         if self._feed is not None and data is self._data:

@@ -1,4 +1,4 @@
-"""Signals: Ctrl-C and SIGTERM end a run between two batches, never in the middle of a save."""
+"""Signals: they, and workers that die, end a run between two batches, never within a save."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ __all__ = ["GRACE_SECONDS", "SIGNAL_NAMES", "Signals"]
 GRACE_SECONDS = 20.0
 """Launchers and schedulers kill what is still there 30 seconds after a SIGTERM."""
 
-SIGNAL_NAMES = ("SIGINT", "SIGTERM")
+WORKER = "SIGCHLD"
+SIGNAL_NAMES = ("SIGINT", "SIGTERM", WORKER)
 """What ends a run; by these names they ask it to stop."""
 
 _SECONDS_BEFORE_A_WORD = 1.0
@@ -48,6 +49,9 @@ class Signals:
         self._is_leaving = False
         self._received = 0
         self._is_heeded = False
+        self._worker_error: BaseException | None = None
+        self.fetching = False
+        """Whether a batch is being fetched: then the death of a worker is told there."""
         self._ended = threading.Event()
         self.pending: int | None = None
         """The signal that came and was not raised for yet."""
@@ -60,7 +64,7 @@ class Signals:
             return
         self._is_on = True
         for outer in _listening:  # a run around this one that was asked to end, ends this one too
-            if outer.pending is not None:
+            if outer.pending is not None and outer.pending != signal.SIGCHLD:
                 self._note(outer.pending)
         _listening.append(self)
         forks.silence_in_children(self)
@@ -76,7 +80,7 @@ class Signals:
         number, self.pending = self.pending, None
         if number is not None:
             self._is_heeded = True
-            self.raised = _error_of(number)
+            self.raised = self._error_of(number)
             raise self.raised
 
     def leave(self) -> None:
@@ -86,7 +90,7 @@ class Signals:
     def end(self, error: BaseException | None = None) -> None:
         """Put the old handlers back; raise for a signal that `error`, on its way, does not tell."""
         self._restore()
-        if self.pending is not None and not isinstance(error, type(_error_of(self.pending))):
+        if self.pending is not None and not isinstance(error, type(self._error_of(self.pending))):
             self.check()
 
     def _restore(self) -> None:
@@ -113,6 +117,33 @@ class Signals:
         self._ended = threading.Event()  # a thread that is not here may hold the old one's lock
         self._restore()
 
+    # Workers of a DataLoader
+
+    def hear_workers(self) -> None:
+        """From now on a worker that dies ends the run between two batches too, with its error.
+
+        torch raises that error wherever the main thread is, which no resume could go on from.
+        """
+        previous = signal.getsignal(signal.SIGCHLD)
+        if self._is_on and signal.SIGCHLD not in self._previous and callable(previous):
+            self._previous[signal.SIGCHLD] = previous
+            signal.signal(signal.SIGCHLD, self._handler)
+
+    def _child_ended(self, frame: FrameType | None) -> None:
+        try:
+            self._handler_before(signal.SIGCHLD)(signal.SIGCHLD, frame)
+        except RuntimeError as error:
+            if self.fetching or not self._is_on or self._is_leaving:
+                raise
+            self._worker_error = error
+            if self.pending is None:
+                self.pending = signal.SIGCHLD
+            self._latch.request("a worker of the DataLoader ended", by=WORKER)
+
+    def _error_of(self, number: int) -> BaseException:
+        error = self._worker_error if number == signal.SIGCHLD else None
+        return _error_of(number) if error is None else error
+
     # When a signal comes
 
     def _note(self, number: int) -> None:
@@ -121,6 +152,9 @@ class Signals:
         self._latch.request(f"the process received {_name(number)}", by=_name(number))
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGCHLD:
+            self._child_ended(frame)
+            return
         if not self._is_on:  # called by a handler that was put over ours and is still there
             self._pass_on(number, frame)
             return
