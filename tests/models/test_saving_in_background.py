@@ -425,6 +425,24 @@ def test_ctrl_c_while_waiting_ends_the_waiting(
 # In other company
 
 
+def test_a_program_that_goes_elsewhere(
+    tmp_path: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative name means what it meant when the save was due, wherever the program is then."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    saving = ModelCheckpoint("m.h5", last_path="last.h5", monitor="loss", period=3)
+
+    def leave() -> None:
+        os.chdir("elsewhere")
+        gate.lets_go.set()
+
+    fit(model(), saving, at_epoch_end(e2=leave))
+
+    assert names(tmp_path) == ["elsewhere", "last.h5", "m.h5"]
+    assert names(tmp_path / "elsewhere") == []
+
+
 def test_in_a_loop_of_your_own(tmp_path: Path) -> None:
     """A plain module is copied and written in the same way."""
     module = torch.nn.Linear(8, 3)

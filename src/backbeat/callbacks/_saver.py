@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from backbeat.checkpoints import background
 from backbeat.checkpoints.checkpoint import Draft
 from backbeat.checkpoints.pending import Pending
 from backbeat.errors import CheckpointError
+from backbeat.files.addresses import is_address, text_of
 from backbeat.hooks.host import as_host
 
 __all__ = ["Save", "Saver"]
@@ -31,6 +32,15 @@ class Save:
     """Earlier files that are removed when all that is there."""
     remained: list[str] = field(default_factory=list[str])
     """Why some of them could not be removed."""
+
+    def as_meant_now(self) -> Save:
+        """The same with absolute names: the program may change its directory meanwhile."""
+        return replace(
+            self,
+            path=_absolute(self.path),
+            also=tuple(map(_absolute, self.also)),
+            makes_room=tuple(map(_absolute, self.makes_room)),
+        )
 
     def finish(self, write: Callable[[str], None]) -> None:
         """Write the file, then its other names, and only then make room for it."""
@@ -87,7 +97,7 @@ class Saver:
             save.finish(partial(self._write_in_line, model))
             return True
         names = [save.path, *save.also, *save.makes_room]
-        self._pending.start(save, partial(save.finish, draft.write), names)
+        self._pending.start(save, partial(save.as_meant_now().finish, draft.write), names)
         return False
 
     def draft(self, model: Any, path: str) -> Draft | None:
@@ -114,3 +124,7 @@ class Saver:
     def outcome(self, *, wait: bool) -> tuple[Save, Exception | None] | None:
         """The save that was started last and how it ended, once; None if it has not ended yet."""
         return self._pending.outcome(wait=wait)
+
+
+def _absolute(name: str) -> str:
+    return name if is_address(name) else str(Path(text_of(name)).absolute())

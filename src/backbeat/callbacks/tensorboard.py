@@ -109,7 +109,8 @@ class TensorBoard(Callback):
         self._reset()
 
     def _reset(self) -> None:
-        self._runs = Runs(Path(self.log_dir))
+        # Absolute, because the program may change its directory before the first value.
+        self._runs = Runs(Path(self.log_dir).absolute())
         self._portrait: Portrait | None = None
         self._embeddings: Embeddings | None = None
         self._scalars = Scalars(self._layout, self._opened)
