@@ -81,6 +81,13 @@ def test_changes_the_same_bits_as_torch(case: str, arrange: Callable[[Any], Any]
     torch.testing.assert_close(direct.state_dict(), plain.state_dict(), rtol=0, atol=0)
 
 
+def test_large_weights_are_stepped_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the same bits, without intermediate results of all of them at once."""
+    monkeypatch.setattr(direct_rules, "_MOST_AT_ONCE", 50)
+
+    test_changes_the_same_bits_as_torch("rmsprop", list)
+
+
 @pytest.mark.parametrize("name", ["SGD", "RMSprop", "Adam", "AdamW"])
 def test_the_common_optimizers_have_a_way_of_their_own(name: str) -> None:
     """From the second step on torch's code around the kernels is not run."""

@@ -226,6 +226,11 @@ class Layer(Regularized):
             self._get_ready()
         return self.call(*inputs, **keywords)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a call only computes: the weights are there, with their start values."""
+        return self._ready
+
     def _build_for(self, inputs: tuple[Any, ...]) -> None:
         """Build for these inputs' shapes, device and dtype."""
         given = inputs[0] if len(inputs) == 1 else list(inputs)

@@ -127,6 +127,12 @@ class Sequential(Model):
             inputs = layer(inputs)
         return inputs
 
+    @property
+    def chained_layers(self) -> list[nn.Module] | None:
+        """The layers, where sending inputs through them is all that calling the model does."""
+        is_chain = type(self) is Sequential and "forward" not in vars(self)
+        return self._sequence if is_chain and self._input_shape is not None else None
+
     def _only_reads_inputs(self) -> bool:
         """Whether the first layer that does more than reshape puts its outputs into new memory."""
         if type(self) is not Sequential or _is_hooked(self):

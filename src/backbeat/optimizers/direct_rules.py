@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any, ClassVar, cast
 
 import torch
+from torch import Tensor
 
 from backbeat.optimizers.direct import Direct, Moves
 from backbeat.optimizers.rates import Group
 
 __all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "NAdam", "RMSprop"]
 
-# One kernel for a whole list: what torch's own optimizers are built on.
+# One call for a whole list: what torch's own optimizers are built on. On a CPU it computes what
+# calls for each tensor compute, to the bit, without Python in between.
 _every = cast(Any, torch)
+_MOST_AT_ONCE = 1 << 20
 
 
 class Adadelta(Direct, torch.optim.Adadelta):
@@ -28,7 +31,7 @@ class NAdam(Direct, torch.optim.NAdam):
 
 
 class SGD(Direct, torch.optim.SGD):
-    """torch's; direct where parameters are stepped one by one without momentum."""
+    """torch's; direct without momentum, where it would step parameters one by one."""
 
     has_state: ClassVar = False
     ordinary: ClassVar = {
@@ -38,13 +41,11 @@ class SGD(Direct, torch.optim.SGD):
     }
 
     def move(self, group: Group, moves: Moves) -> None:
-        rate = group["lr"]
-        for parameter, gradient in zip(moves.parameters, moves.gradients, strict=True):
-            parameter.add_(gradient, alpha=-rate)
+        _every._foreach_add_(moves.parameters, moves.gradients, alpha=-group["lr"])
 
 
 class RMSprop(Direct, torch.optim.RMSprop):
-    """torch's; direct where parameters are stepped one by one."""
+    """torch's; direct where it would step parameters one by one."""
 
     ordinary: ClassVar = {
         **dict.fromkeys(("momentum", "weight_decay"), 0),
@@ -53,11 +54,14 @@ class RMSprop(Direct, torch.optim.RMSprop):
 
     def move(self, group: Group, moves: Moves) -> None:
         rate, alpha, epsilon = group["lr"], group["alpha"], group["eps"]
-        for parameter, gradient, state in zip(*moves, strict=True):
-            average = state["square_avg"]
-            state["step"] += 1
-            average.mul_(alpha).addcmul_(gradient, gradient, value=1 - alpha)
-            parameter.addcdiv_(gradient, average.sqrt().add_(epsilon), value=-rate)
+        for parameters, gradients, states in _in_parts(moves):
+            averages = [state["square_avg"] for state in states]
+            _every._foreach_add_([state["step"] for state in states], 1)
+            _every._foreach_mul_(averages, alpha)
+            _every._foreach_addcmul_(averages, gradients, gradients, 1 - alpha)
+            roots = _every._foreach_sqrt(averages)
+            _every._foreach_add_(roots, epsilon)
+            _every._foreach_addcdiv_(parameters, gradients, roots, -rate)
 
 
 class Adam(Direct, torch.optim.Adam):
@@ -97,6 +101,13 @@ class AdamW(Adam, torch.optim.AdamW):
 
     ordinary: ClassVar = {**Adam.ordinary, "decoupled_weight_decay": True}
     _kernel: ClassVar = staticmethod(_every._fused_adamw_)
+
+
+def _in_parts(moves: Moves) -> list[Moves]:
+    """`moves` in parts whose intermediate results are never much memory at once."""
+    if sum(map(Tensor.numel, moves.parameters)) <= _MOST_AT_ONCE:
+        return [moves]
+    return [Moves([p], [g], [s]) for p, g, s in zip(*moves, strict=True)]
 
 
 def _of_one_kind(moves: Moves) -> list[Moves]:

@@ -19,6 +19,7 @@ from backbeat.training.captured import Captured
 from backbeat.training.objective import Objective, Values
 from backbeat.training.placement import device_of
 from backbeat.training.precision import in_bfloat16
+from backbeat.training.straight import straight
 
 __all__ = ["Step", "StepSettings"]
 
@@ -76,6 +77,7 @@ class Step:
         # A run that ended by an error may have left gradients that wait for their step.
         self._gathered_batches = self._gathered_samples = 0
         self._heard = None
+        self._unsettle()
         if self._captured is not None:
             self._captured.begin_epoch()
         if self._objective is not None:
@@ -92,10 +94,17 @@ class Step:
             self._kind, self._call = type(x), self._settled_call(x)
         return self._call(x)
 
+    def _unsettle(self) -> None:
+        """Find out anew how to call the module: since the last pass it may have been changed."""
+        if not self._settings.jit_compile:
+            self._kind = None
+
     def _settled_call(self, x: Any) -> Callable[[Any], Any]:
         call = caller(self._module, x)
         if self._settings.jit_compile:
             call = cast(Any, torch).compile(call)
+        elif call is self._module:
+            call = straight(self._module)
         return in_bfloat16(call, self._module) if self._settings.precision == "bf16" else call
 
     def train(self, batch: Batch) -> Values:  # pyright: ignore[reportRedeclaration]
@@ -231,6 +240,7 @@ class Step:
         """Within it the module is in inference mode and no gradients are kept."""
         modes = [(module, module.training) for module in self._module.modules()]
         self._module.eval()
+        self._unsettle()
         try:
             with torch.no_grad():
                 yield
