@@ -96,3 +96,26 @@ def test_a_resumed_run_ends_as_an_undisturbed_one(tmp_path, at, cuda_graph):
 
     assert again == history
     assert all(map(np.array_equal, whole.get_weights(), resumed.get_weights()))
+
+
+def test_means_and_values_are_the_same_whoever_reads_them():
+    """To the last bit, whether they come many at a time or are read in every batch."""
+    unread, read, seen = network(), network(), []
+    note = LambdaCallback(
+        on_batch_end=lambda batch, logs: seen.append((logs["loss"], logs["accuracy"]))
+    )
+    history, again = fit(unread, epochs=5), fit(read, epochs=5, callbacks=[note])
+
+    assert history == again
+    assert all(type(value) is float for pair in seen for value in pair)
+    assert np.mean([loss for loss, _ in seen[:9]]) == pytest.approx(history["loss"][0])
+
+
+def test_the_value_on_the_gpu_may_be_had_unread():
+    """For whoever computes on with it."""
+    seen = []
+    note = LambdaCallback(on_batch_end=lambda batch, logs: seen.append(logs.device("loss")))
+    history = network().fit(X[:64], Y[:64], batch_size=64, verbose=0, callbacks=[note])
+
+    assert seen[0].is_cuda
+    assert float(seen[0]) == history.history["loss"][0]

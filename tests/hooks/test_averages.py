@@ -96,7 +96,7 @@ def test_tensors_are_read_once() -> None:
         reads.append(len(values))
         return [float(value) for value in values]
 
-    means = Averages()
+    means = Averages(fetch=fetch)
     for value in (1.0, 2.0):
         logs = Logs({"size": 1}, fetch=fetch)
         logs.add_late({"loss": torch.tensor(value), "acc": torch.tensor(value)})
@@ -104,7 +104,7 @@ def test_tensors_are_read_once() -> None:
 
     assert reads == []
     assert isinstance(means["loss"], torch.Tensor)
-    assert means.read(fetch) == {"loss": 1.5, "acc": 1.5}
+    assert means.read() == {"loss": 1.5, "acc": 1.5}
     assert reads == [2]
 
 

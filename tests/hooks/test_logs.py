@@ -124,9 +124,21 @@ def test_everything_a_dict_can_do(logs: Logs) -> None:
     assert logs.popitem() == ("more", 2.0)
 
 
+class Held:
+    """Two values on the host."""
+
+    device = "cpu"
+
+    def value(self, index: int) -> float:
+        return (0.5, 0.25)[index]
+
+    def is_awaited(self, index: int) -> bool:
+        return False
+
+
 def test_a_value_that_travels_with_others_is_on_its_device_too() -> None:
     """Until somebody reads it; one that has no device is given as it is."""
-    far, near = Later([0.5].__getitem__, 0, on_device="tensor"), Later([0.25].__getitem__, 0)
+    far, near = Later(Held(), 0, on_device="tensor"), Later(Held(), 1)
     logs = Logs(fetch=lambda values: [float(value) for value in values])
     logs.add_late({"loss": far, "accuracy": near})
     unread = logs.device("loss"), logs.device("accuracy")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from backbeat.callbacks._arguments import names_in
 from backbeat.callbacks._values import number
-from backbeat.hooks.averages import Averages, read_floats
+from backbeat.hooks.averages import Averages
 from backbeat.hooks.callback import Callback, Phase
 from backbeat.hooks.logs import Fetch
 
@@ -22,7 +22,7 @@ class BaseLogger(Callback):
     what is measured only that is averaged, otherwise every number that the batches log. A value
     that is in the epoch's logs already was given on purpose and stays.
 
-    `averages` holds the running means, `fetch` says how they are read from their device.
+    `averages` holds the running means.
 
     >>> logger, logs = BaseLogger(), {}
     >>> logger.on_batch_end(0, {"size": 3, "loss": 1.0})
@@ -37,7 +37,15 @@ class BaseLogger(Callback):
     def __init__(self, stateful_metrics: Iterable[str] | None = None) -> None:
         self.stateful_metrics = names_in(self, "stateful_metrics", stateful_metrics)
         self.averages = Averages(self.stateful_metrics)
-        self.fetch: Fetch = read_floats
+
+    @property
+    def fetch(self) -> Fetch:
+        """How values are read from their device."""
+        return self.averages.fetch
+
+    @fetch.setter
+    def fetch(self, fetch: Fetch) -> None:
+        self.averages.fetch = fetch
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Begin new means."""
@@ -55,7 +63,7 @@ class BaseLogger(Callback):
         """Write the means, as Python floats."""
         if logs is None:
             return
-        for name, value in self.averages.read(self.fetch).items():
+        for name, value in self.averages.read().items():
             as_float = number(value)
             logs.setdefault(name, value if as_float is None else as_float)
 
@@ -71,4 +79,4 @@ class BaseLogger(Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         # The means of a batch may hold tensors of a device, and are worth nothing elsewhere.
-        return vars(self) | {"averages": Averages(self.stateful_metrics), "fetch": read_floats}
+        return vars(self) | {"averages": Averages(self.stateful_metrics)}

@@ -35,9 +35,15 @@ class Averages(Mapping[str, Any]):
     1.25
     """
 
-    def __init__(self, stateful: Iterable[str] = (), names: Iterable[str] | None = None) -> None:
+    def __init__(
+        self,
+        stateful: Iterable[str] = (),
+        names: Iterable[str] | None = None,
+        fetch: Fetch = read_floats,
+    ) -> None:
         self.stateful = frozenset(stateful)
         self.names = None if names is None else tuple(names)
+        self.fetch = fetch
         self.reset()
 
     def reset(self) -> None:
@@ -70,9 +76,12 @@ class Averages(Mapping[str, Any]):
     def _settle(self) -> None:
         """Take in what was put off, in its order."""
         later, self._later = self._later, {}
-        for name, waiting in later.items():
-            for value, weight in waiting:
-                self._add(name, float(value), weight)
+        if not later:
+            return
+        named = [(name, *each) for name, waiting in later.items() for each in waiting]
+        floats = self.fetch([value for _, value, _ in named])
+        for value, (name, _, weight) in zip(floats, named, strict=True):
+            self._add(name, value, weight)
 
     def _add(self, name: str, value: Any, weight: Any) -> None:
         totals = self._totals
@@ -122,10 +131,10 @@ class Averages(Mapping[str, Any]):
         self._settle()
         return len(self._totals)
 
-    def read(self, fetch: Fetch = read_floats) -> dict[str, float]:
+    def read(self) -> dict[str, float]:
         """All means as floats, in one transfer."""
         self._settle()
-        return dict(zip(self._totals, fetch([self[name] for name in self]), strict=True))
+        return dict(zip(self._totals, self.fetch([self[name] for name in self]), strict=True))
 
 
 def _plus(total: Any, value: Any, weight: Any) -> Any:

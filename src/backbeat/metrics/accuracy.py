@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -92,13 +91,13 @@ def _share(hits: Tensor) -> Tensor | float:
 
 def shares_of_hits(
     accuracy: object,
-) -> Callable[[list[Tensor], list[Tensor]], list[float]] | None:
+) -> Callable[[list[Tensor], list[Tensor]], Tensor] | None:
     """As `share_of_hits`, for several batches of one shape; outputs are (batch, classes).
 
     >>> shares = shares_of_hits(sparse_categorical_accuracy)
     >>> output = torch.tensor([[0.9, 0.1], [0.8, 0.2]])
     >>> shares([torch.tensor([0, 1]), torch.tensor([0, 0])], [output, output])
-    [0.5, 1.0]
+    tensor([0.5000, 1.0000])
     """
     for known, hits_of in _HITS:
         if known is accuracy:
@@ -108,10 +107,9 @@ def shares_of_hits(
 
 def _shares(
     hits_of: Callable[[Tensor, Tensor], Tensor], labels: list[Tensor], outputs: list[Tensor]
-) -> list[float]:
+) -> Tensor:
     hits = hits_of(torch.cat(labels), torch.cat(outputs)).view(len(labels), -1)
-    counts: list[int] = cast(Any, torch.count_nonzero(hits, 1)).tolist()
-    return [_rounded(count / hits.shape[1]) for count in counts]
+    return torch.count_nonzero(hits, 1).float() / hits.shape[1]
 
 
 def _rounded(share: float) -> float:

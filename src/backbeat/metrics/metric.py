@@ -52,7 +52,7 @@ class BatchMetric(Metric):
         batch: Callable[[Tensor, Tensor], Tensor],
         *,
         mean: Callable[[Tensor, Tensor], Tensor | float] | None = None,
-        means: Callable[[list[Tensor], list[Tensor]], list[float]] | None = None,
+        means: Callable[[list[Tensor], list[Tensor]], Tensor] | None = None,
         on_logits_safe: bool = False,
     ) -> None:
         super().__init__(name, direction)

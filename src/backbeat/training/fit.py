@@ -49,7 +49,7 @@ def fit(model: Any, step: Step, source: Source, settings: Settings) -> History:
     loop.run_state.step = step
     loop.run_state.feed_from(source)
     with loop:
-        train = putting_off(_trainer(step, loop), step.device, loop.fetch)
+        train = putting_off(_trainer(step, loop), step.device)
         for epoch in loop.epochs(after_each=source.epoch_ended):
             model.train()
             step.reset_metrics(lasting=source.lasting)

@@ -29,10 +29,10 @@ def evaluate_pass(
 
     `lasting`: whether nobody writes into the labels of a batch after it.
     """
-    averages = Averages(step.stateful_names, step.names)
+    averages = Averages(step.stateful_names, step.names, fetch)
     hooks.on_test_begin({})
     with step.testing(lasting=lasting) as run:
-        test = putting_off(run, step.device, fetch)
+        test = putting_off(run, step.device)
         for index, batch in enumerate(batches):
             logs = Logs({"batch": index, "size": batch.size}, fetch=fetch, means=averages)
             hooks.on_test_batch_begin(index, logs)
@@ -41,7 +41,7 @@ def evaluate_pass(
             logs.add_late(values)
             averages.add(logs)
             hooks.on_test_batch_end(index, logs)
-        results = averages.read(fetch)
+        results = averages.read()
     hooks.on_test_end(dict(results))
     return results
 

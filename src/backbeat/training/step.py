@@ -81,7 +81,8 @@ class Step:
         if self._captured is not None:
             self._captured.begin_epoch()
         if self._objective is not None:
-            self._objective.reset(lasting=lasting)
+            # What is recorded has to be computed in each batch.
+            self._objective.reset(lasting=lasting and self._captured is None)
 
     @property
     def device(self) -> torch.device:
