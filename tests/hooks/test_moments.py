@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from backbeat.callbacks import LambdaCallback
 from backbeat.errors import ArgumentTypeError, BackbeatWarning
 from backbeat.hooks import Callback, CallbackList
 
@@ -125,3 +126,56 @@ def test_what_is_no_callback_teaches(given: Any, message: str) -> None:
         CallbackList(given)
 
     assert str(caught.value).startswith(message)
+
+
+class OneArgument(Callback):
+    def on_epoch_end(self, epoch: int) -> None: ...  # type: ignore[override]
+
+
+class Named(Callback):
+    def on_batch_end(self, batch: int, *, logs: Any) -> None: ...  # type: ignore[override]
+
+
+class Awaited(Callback):
+    async def close(self) -> None: ...  # type: ignore[override]
+
+
+@pytest.mark.parametrize(
+    ("callback", "message"),
+    [
+        (
+            OneArgument(),
+            "OneArgument.on_epoch_end is called with (epoch, logs), but takes (epoch: 'int') -> "
+            "'None'. Arguments come by position.",
+        ),
+        (
+            Named(),
+            "Named.on_batch_end is called with (batch, logs), but takes (batch: 'int', *, "
+            "logs: 'Any') -> 'None'. Arguments come by position.",
+        ),
+        (Awaited(), "Awaited.close is async, but nobody awaits it; write a plain def."),
+        (
+            LambdaCallback(on_train_end=lambda: None),
+            "LambdaCallback.on_train_end is called with (logs), but takes (). Arguments come by "
+            "position.",
+        ),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_a_hook_that_could_not_be_called(callback: Callback, message: str) -> None:
+    """It is refused before training, not when its moment comes."""
+    with pytest.raises(ArgumentTypeError) as caught:
+        CallbackList([callback])
+
+    assert str(caught.value) == message
+
+
+def test_hooks_whose_arguments_are_not_known() -> None:
+    """Whatever takes everything, or does not say what it takes, is believed."""
+
+    class Anything:
+        def on_epoch_end(self, *anything: Any) -> None: ...
+
+        on_train_end = staticmethod(print)
+
+    CallbackList([Anything()]).on_epoch_end(0)

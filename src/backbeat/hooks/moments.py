@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,10 @@ Hook = Callable[..., Any]
 
 # Read off the base class, so that the list exists once.
 MOMENTS = (*(name for name in vars(Callback) if name.startswith("on_")), "close")
+
+_ARGUMENTS = {
+    moment: tuple(inspect.signature(getattr(Callback, moment)).parameters)[1:] for moment in MOMENTS
+}
 
 _ALIASES = {
     "on_train_batch_begin": "on_batch_begin",
@@ -59,7 +64,10 @@ def _both(callback: Any, moment: str, alias: str) -> Hook:
 
 
 def check_callback(callback: object) -> None:
-    """Raise if `callback` can be none; warn about methods that look like misspelt hooks."""
+    """Raise if `callback` can be none, or has a hook that could not be called.
+
+    Warns about methods that look like misspelt hooks.
+    """
     if isinstance(callback, type):
         raise ArgumentTypeError(
             f"callbacks holds the class {callback.__name__}, not an instance of it; "
@@ -70,6 +78,7 @@ def check_callback(callback: object) -> None:
             f"callbacks holds {callback!r}, which answers no moment of training. Pass instances "
             "of subclasses of backbeat.callbacks.Callback; LambdaCallback wraps plain functions."
         )
+    _check_hooks(callback)
     for name in _misspelt(callback):
         guess = nearest(name, MOMENTS)
         warnings.warn(
@@ -78,6 +87,29 @@ def check_callback(callback: object) -> None:
             BackbeatWarning,
             stacklevel=3,
         )
+
+
+def _check_hooks(callback: object) -> None:
+    """Raise for a hook that would fail only when its moment comes, perhaps hours later."""
+    # Methods of ours fit; of a LambdaCallback the functions are yours.
+    ours = type(callback).__module__.startswith("backbeat.")
+    for moment in MOMENTS:
+        if not (moment in vars(callback) if ours else answers(callback, moment)):
+            continue
+        hook, name = getattr(callback, moment), f"{type(callback).__name__}.{moment}"
+        if inspect.iscoroutinefunction(hook):
+            raise ArgumentTypeError(f"{name} is async, but nobody awaits it; write a plain def.")
+        try:
+            signature = inspect.signature(hook)
+        except ValueError:  # as some built-in functions
+            continue
+        try:
+            signature.bind(*_ARGUMENTS[moment])
+        except TypeError:
+            raise ArgumentTypeError(
+                f"{name} is called with ({', '.join(_ARGUMENTS[moment])}), but takes {signature}. "
+                "Arguments come by position."
+            ) from None
 
 
 def _misspelt(callback: object) -> list[str]:
