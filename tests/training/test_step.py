@@ -7,7 +7,7 @@ from torch import nn
 
 from backbeat import optimizers
 from backbeat.callbacks import Callback
-from backbeat.errors import ArgumentError, ArgumentTypeError
+from backbeat.errors import ArgumentError, ArgumentTypeError, BackbeatWarning, DataError
 from backbeat.layers import Dense, Input
 from backbeat.models import Model, Sequential
 from backbeat.regularizers import l2
@@ -297,6 +297,91 @@ def test_compiled_it_computes_the_same(monkeypatch):
         plain.evaluate(X, Y, verbose=0), rel=1e-5
     )
     assert list(compiled.state_dict()) == keys
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.filterwarnings("ignore")  # torch's compiler warns about itself
+def test_compiled_with_several_outputs_it_computes_the_same(monkeypatch):
+    """Each with a loss and a weight of its own, a head, a metric, and sample weights."""
+    monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)
+    histories, weights = [], []
+    for jit_compile in (False, True):
+        torch.manual_seed(0)
+        inputs = Input((6,))
+        model = Model(inputs, [Dense(3, "softmax", name="a")(inputs), Dense(1, name="b")(inputs)])
+        model.compile(
+            "sgd",
+            {"a": "categorical_crossentropy", "b": "mse"},
+            metrics={"a": "accuracy"},
+            loss_weights=[1.0, 0.3],
+            jit_compile=jit_compile,
+        )
+        fit = model.fit(X, [Y, X[:, :1]], epochs=2, verbose=0, sample_weight=np.abs(X[:, 0]))
+        histories.append(fit.history)
+        weights.append(model.get_weights())
+
+    assert_close(weights[1], weights[0], 1e-5)
+    assert histories[1].keys() == histories[0].keys()
+    for name, values in histories[0].items():
+        assert histories[1][name] == pytest.approx(values, rel=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.filterwarnings("ignore")
+def test_one_code_is_made_of_the_model_and_its_loss(monkeypatch):
+    """Not of the model alone: no kernel of the loss is called one by one."""
+    monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)
+    seen = []
+
+    def backend(graph, _):
+        seen.append(str(graph.graph))
+        return graph.forward
+
+    compile_as_usual = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda call: compile_as_usual(call, backend=backend))
+    trained(network(jit_compile=True), 64)
+
+    assert any("linear" in text and "cross_entropy" in text for text in seen)
+
+
+def test_what_torch_cannot_compile_is_computed_as_usual(monkeypatch):
+    """After a warning that says why."""
+
+    def refuse(call):
+        def compiled(*given):
+            raise RuntimeError("no C++ compiler\nand much more")
+
+        return compiled
+
+    monkeypatch.setattr(torch, "compile", refuse)
+    with pytest.warns(BackbeatWarning) as caught:
+        weights, history = trained(network(jit_compile=True), 64)
+    plain, plain_history = trained(network(), 64)
+
+    assert all(map(np.array_equal, weights, plain))
+    assert history == plain_history
+    assert [str(each.message) for each in caught] == [
+        "jit_compile=True: torch.compile cannot compile this model here, so it is computed as "
+        "usual. torch says: no C++ compiler"
+    ]
+
+
+def test_a_mistake_in_the_data_is_told_as_without_a_compiler(monkeypatch):
+    """In our words, and no doubt is cast on the compiler."""
+
+    def fail(call):
+        def compiled(*given):
+            raise RuntimeError("guard 17 failed")
+
+        return compiled
+
+    monkeypatch.setattr(torch, "compile", fail)
+    model = network(jit_compile=True)
+
+    with pytest.raises(DataError, match="y_true has shape"):
+        model.fit(X, Y[:, :2], verbose=0)
 
 
 # cuda_graph

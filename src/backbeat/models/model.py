@@ -219,8 +219,8 @@ class Model(Architecture):
         The model goes to `device`; by default to an accelerator if there is one.
         `precision="bf16"` computes products in bfloat16. `accumulate=n` lets the optimizer step
         once in n batches, with their mean gradient, and at the end of an epoch. `jit_compile=True`
-        compiles the model with torch.compile. `cuda_graph=True` records forward, loss and backward
-        of a batch on a GPU, once for every shape, and replays them; elsewhere it changes nothing.
+        compiles forward, loss and backward with torch.compile. `cuda_graph=True` records them for a
+        batch on a GPU, once for every shape, and replays them; elsewhere it changes nothing.
         """
         settings = step_settings(precision, accumulate, jit_compile, cuda_graph)
         compiled = Compiled(

@@ -11,6 +11,7 @@ from backbeat.data import Batch
 from backbeat.errors import DataError
 from backbeat.tensors import leaves
 from backbeat.training.calls import Labelled
+from backbeat.training.jitted import Jitted
 from backbeat.training.own_loss import loss_in
 from backbeat.training.target import Target, Values
 
@@ -41,6 +42,7 @@ class Objective:
         self._penalties = penalties
         self._heads = tuple(target.head for target in self._targets if target.head is not None)
         self._judged = tuple(target for target in self._targets if target.has_loss)
+        self._judge: Callable[..., Any] = self._judge_only if self._only else self._judge_all
         self._labelled = tuple(target for target in self._targets if target.needs_labels)
         each = () if self._only else tuple(f"{target.name}_loss" for target in self._judged)
         measured = tuple(name for target in self._targets for name in target.names)
@@ -68,34 +70,60 @@ class Objective:
 
     def __call__(self, forward: Forward, batch: Batch) -> tuple[torch.Tensor, Values]:
         """The loss of `batch`, differentiable, and its values by name."""
-        if self._only is not None and not self._only.has_loss:
+        if not self.takes_outputs:
             return self._of_its_own(forward, batch)
-        outputs = self._outputs(forward, batch.x)
         if self._only is None:
-            return self._of_several(list(leaves(outputs)), batch)
+            return self._of_several(forward, batch)
         target, y, weight = self._only, _single(batch.y, "labels"), batch.weight
         if weight is not None and not isinstance(weight, torch.Tensor):
             weight = _single(weight, "sample weights")
-        loss = target.loss(outputs, y, weight)
-        if self._share != 1:
-            loss = loss * self._share
+        outputs, loss = self._without_heads(forward, batch.x, y, weight)
         loss = self._penalized(loss)
         values = Values(loss=_settled(loss))
         target.measure(outputs, y, weight, values)
         return loss, values
 
-    def _outputs(self, forward: Forward, x: Any) -> Any:
-        """The outputs, those with a head without its activation."""
+    @property
+    def takes_outputs(self) -> bool:
+        """Whether it finds the loss itself, from what the module gives; else the module has it."""
+        return self._only is None or self._only.has_loss
+
+    def compile(self) -> None:
+        """Let torch.compile make one function of the module and its loss."""
+        self._judge = Jitted(self._judge)
+
+    def _without_heads(self, forward: Forward, x: Any, y: Any, weight: Any) -> Any:
+        """What `_judge` gives, the outputs with a head being those before its activation."""
         heads = self._heads
         if not heads:
-            return forward(x)
+            return self._judge(forward, x, y, weight)
         for head in heads:
             head.skip(True)
         try:
-            return forward(x)
+            return self._judge(forward, x, y, weight)
         finally:
             for head in heads:
                 head.skip(False)
+
+    def _judge_only(self, forward: Forward, x: Any, y: Any, weight: Any) -> Any:
+        """The outputs and their loss, for a model with one of each."""
+        outputs = forward(x)
+        loss = cast(Target, self._only).loss(outputs, y, weight)
+        return outputs, loss if self._share == 1 else loss * self._share
+
+    def _judge_all(self, forward: Forward, x: Any, labels: Any, weights: Any) -> Any:
+        """All outputs, the loss of each, and what they add up to."""
+        outputs = list(leaves(forward(x)))
+        each = {
+            target.name: target.loss(output, y, weight)
+            for target, output, y, weight in zip(
+                self._targets, outputs, labels, weights, strict=True
+            )
+            # An output that `loss` leaves out is there to be measured or predicted.
+            if target.has_loss or not self._judged
+        }
+        shares = {t.name: share for t, share in zip(self._targets, self._loss_weights, strict=True)}
+        return outputs, each, sum(one * shares[name] for name, one in each.items())
 
     def _of_its_own(self, forward: Forward, batch: Batch) -> tuple[torch.Tensor, Values]:
         """For modules whose forward computes the loss, from inputs and labels together."""
@@ -103,23 +131,15 @@ class Objective:
         loss = self._penalized(loss_in(outputs))
         return loss, Values(loss=_settled(loss))
 
-    def _of_several(self, outputs: list[torch.Tensor], batch: Batch) -> tuple[torch.Tensor, Values]:
+    def _of_several(self, forward: Forward, batch: Batch) -> tuple[torch.Tensor, Values]:
         labels = self._per_target(batch.y, "labels")
         weights = self._per_target(batch.weight, "sample weights")
-        parts = list(zip(self._targets, outputs, labels, weights, strict=True))
-        each = {
-            target.name: target.loss(output, y, weight)
-            for target, output, y, weight in parts
-            # An output that `loss` leaves out is there to be measured or predicted.
-            if target.has_loss or not self._judged
-        }
-        shares = {t.name: share for t, share in zip(self._targets, self._loss_weights, strict=True)}
-        total = sum(one * shares[name] for name, one in each.items())
-        loss = self._penalized(cast(torch.Tensor, total))
+        outputs, each, total = self._without_heads(forward, batch.x, labels, weights)
+        loss = self._penalized(total)
         values = Values(loss=_settled(loss))
         for name, one in each.items():
             values[f"{name}_loss"] = _settled(one)
-        for target, output, y, weight in parts:
+        for target, output, y, weight in zip(self._targets, outputs, labels, weights, strict=True):
             target.measure(output, y, weight, values)
         return loss, values
 

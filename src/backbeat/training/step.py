@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -16,6 +16,7 @@ from backbeat.optimizers import Optimizer
 from backbeat.tensors import map_leaves
 from backbeat.training.calls import caller
 from backbeat.training.captured import Captured
+from backbeat.training.jitted import Jitted
 from backbeat.training.objective import Objective, Values
 from backbeat.training.placement import device_of
 from backbeat.training.precision import in_bfloat16
@@ -33,7 +34,7 @@ class StepSettings:
     precision: Literal["bf16"] | None = None
     """The type that matrix products are computed in; the weights stay as they are."""
     jit_compile: bool = False
-    """Whether the model is compiled by torch.compile."""
+    """Whether forward, loss and backward are compiled by torch.compile."""
     cuda_graph: bool = False
     """Whether forward, loss and backward are recorded and replayed, on a GPU."""
 
@@ -57,11 +58,16 @@ class Step:
         self._settings = settings or StepSettings()
         self._kind: type | None = None
         self._call: Callable[[Any], Any] = module
+        self._plain_call: Callable[[Any], Any] = module
         self._gathered_batches = 0
         self._gathered_samples = 0
         self._heard: tuple[CallbackList, int, Any] | None = None
         self.names = () if objective is None else objective.names
         self.stateful_names = () if objective is None else objective.stateful_names
+        if self._settings.jit_compile:
+            for each in (objective, test_objective):
+                if each is not None:
+                    each.compile()
         self._captured: Captured | None = None
         if self._settings.accumulate > 1:
             self.train = self._train_part
@@ -92,7 +98,7 @@ class Step:
     def forward(self, x: Any) -> Any:
         """The module's outputs for `x`: one tensor, a list of inputs, or a dict of them."""
         if type(x) is not self._kind:
-            self._kind, self._call = type(x), self._settled_call(x)
+            self._settle(x)
         return self._call(x)
 
     def _unsettle(self) -> None:
@@ -100,19 +106,29 @@ class Step:
         if not self._settings.jit_compile:
             self._kind = None
 
-    def _settled_call(self, x: Any) -> Callable[[Any], Any]:
+    def _settle(self, x: Any) -> None:
         call = caller(self._module, x)
-        if self._settings.jit_compile:
-            call = cast(Any, torch).compile(call)
-        elif call is self._module:
+        if not self._settings.jit_compile and call is self._module:
             call = straight(self._module)
-        return in_bfloat16(call, self._module) if self._settings.precision == "bf16" else call
+        if self._settings.precision == "bf16":
+            call = in_bfloat16(call, self._module)
+        self._kind, self._plain_call = type(x), call
+        self._call = Jitted(call) if self._settings.jit_compile else call
+
+    def _judge(self, objective: Objective, batch: Batch) -> tuple[torch.Tensor, Values]:
+        """The loss and the values of a batch."""
+        if not self._settings.jit_compile or not objective.takes_outputs:
+            return objective(self.forward, batch)
+        # Compiled as a whole, from the inputs to the loss.
+        if type(batch.x) is not self._kind:
+            self._settle(batch.x)
+        return objective(self._plain_call, batch)
 
     def train(self, batch: Batch) -> Values:  # pyright: ignore[reportRedeclaration]
         """One update; returns the batch's own values."""
         objective, optimizer = self._compiled()
         optimizer.zero_grad()
-        loss, values = objective(self.forward, batch)
+        loss, values = self._judge(objective, batch)
         loss.backward()  # pyright: ignore[reportUnknownMemberType]
         optimizer.step()
         return values
@@ -152,7 +168,7 @@ class Step:
     def _differentiate(self, batch: Batch) -> Values:
         """Add the gradients of `batch` to those that are there; returns its values."""
         objective, _ = self._compiled()
-        loss, values = objective(self.forward, batch)
+        loss, values = self._judge(objective, batch)
         if self._settings.accumulate > 1:
             # Weighted by size here, divided by all samples later: the mean over uneven batches.
             loss = loss * batch.size
@@ -214,7 +230,7 @@ class Step:
     def test(self, batch: Batch) -> Values:
         """The values of a batch, without an update."""
         assert self._test_objective is not None
-        return self._test_objective(self.forward, batch)[1]
+        return self._judge(self._test_objective, batch)[1]
 
     def predict(self, x: Any) -> Any:
         """The outputs for a batch, detached."""

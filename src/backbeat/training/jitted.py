@@ -1,0 +1,49 @@
+"""Jitted: a function compiled by torch.compile; as it is, after a warning, where that fails."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from types import FunctionType, MethodType
+from typing import Any, cast
+
+import torch
+
+from backbeat.errors import BackbeatWarning
+
+__all__ = ["Jitted"]
+
+
+class Jitted:
+    """Called as `plain` is. A mistake of the caller's is raised as `plain` itself raises it."""
+
+    def __init__(self, plain: Callable[..., Any]) -> None:
+        self._plain = plain
+        self._compiled: Callable[..., Any] | None = cast(Any, torch).compile(_apart(plain))
+
+    def __call__(self, *given: Any) -> Any:
+        """What `plain` gives."""
+        if self._compiled is None:
+            return self._plain(*given)
+        try:
+            return self._compiled(*given)
+        except Exception as error:
+            result = self._plain(*given)
+            self._compiled = None
+            warnings.warn(
+                "jit_compile=True: torch.compile cannot compile this model here, so it is computed "
+                f"as usual. torch says: {str(error).strip().splitlines()[0]}",
+                BackbeatWarning,
+                stacklevel=2,
+            )
+            return result
+
+
+def _apart(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """A method with code of its own: torch compiles one code only so many times, for all models."""
+    if not isinstance(plain, MethodType):
+        return plain
+    method = cast(FunctionType, plain.__func__)
+    code = method.__code__.replace()
+    copy = FunctionType(code, method.__globals__, method.__name__, method.__defaults__)
+    return MethodType(copy, plain.__self__)
