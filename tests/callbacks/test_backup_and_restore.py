@@ -21,6 +21,7 @@ from backbeat.errors import (
     BackbeatWarning,
     CheckpointError,
     DirectoryInUseError,
+    StateError,
 )
 from backbeat.files import Disk, lock_directory
 from backbeat.layers import BatchNormalization, Dense
@@ -547,3 +548,12 @@ def test_wrong_keywords():
         BackupAndRestore("a", keep=1)
     with pytest.raises(ArgumentTypeError, match="also maps names to things"):
         BackupAndRestore("a", also=[1])
+
+
+def test_outside_of_a_run():
+    """Called by nobody who knows the run, it says where it belongs."""
+    backup = BackupAndRestore("a", save_freq=2)
+    for moment in (lambda: backup.on_epoch_end(0), lambda: backup.on_train_batch_end(0, {})):
+        with pytest.raises(StateError, match=r"called outside of a run: pass it to model\.fit\("):
+            moment()
+    backup.close()

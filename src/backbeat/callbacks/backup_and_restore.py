@@ -9,7 +9,7 @@ from typing import Any, ClassVar, cast
 from backbeat.callbacks._arguments import check_flags, check_whole, path_text
 from backbeat.callbacks._backup import Backup
 from backbeat.callbacks._triggers import Triggers
-from backbeat.errors import ArgumentTypeError, CheckpointError
+from backbeat.errors import ArgumentTypeError, CheckpointError, StateError
 from backbeat.hooks.callback import Callback, Phase, Role, RunsOn
 from backbeat.hooks.plan import Plan
 
@@ -111,29 +111,37 @@ class BackupAndRestore(Callback):
         if found is not None:
             self.model.restore_run(found)
 
+    def _present(self) -> Backup:
+        if self._backup is None:
+            raise StateError(
+                "BackupAndRestore was called outside of a run: pass it to model.fit(...) or to "
+                "backbeat.Loop(...), where it can find out what a run is made of."
+            )
+        return self._backup
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save, if the epoch is due or the save before failed."""
-        assert self._backup is not None
-        failure = self._backup.take_up()
+        backup = self._present()
+        failure = backup.take_up()
         first = self.params.get("initial_epoch") or 0
         if self._triggers.epoch_ended(epoch, first) or failure is not None:
-            self._backup.save(self.model)
+            backup.save(self.model)
 
     def _batch_ended(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Save, if the batch is due."""
-        assert self._backup is not None
+        backup = self._present()
         if self._triggers.batch_ended(int((logs or {}).get("size", 1))):
-            self._backup.save(self.model)
+            backup.save(self.model)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Wait until all is written; try again what is to be kept, and raise if that fails too."""
-        assert self._backup is not None
+        backup = self._present()
         self._ended_normally = True
-        failure = self._backup.take_up(wait=True)
+        failure = backup.take_up(wait=True)
         if failure is None or self.delete_checkpoint:
             return
-        self._backup.save(self.model)
-        failure = self._backup.take_up(wait=True)
+        backup.save(self.model)
+        failure = backup.take_up(wait=True)
         if failure is not None:
             raise CheckpointError(
                 f"BackupAndRestore could not save the run in {self.backup_dir}: {failure} "
