@@ -7,7 +7,7 @@ from torch import nn
 
 from backbeat import optimizers
 from backbeat.callbacks import Callback
-from backbeat.errors import ArgumentError, ArgumentTypeError, BackbeatWarning, DataError
+from backbeat.errors import ArgumentError, ArgumentTypeError, BackbeatWarning, DataError, StateError
 from backbeat.layers import Dense, Input
 from backbeat.models import Model, Sequential
 from backbeat.regularizers import l2
@@ -432,3 +432,21 @@ def test_a_cuda_graph_records_no_metric_that_runs_through_the_epoch():
         "Python. Leave one of them out."
     )
     assert model.metrics == ["acc"]
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda y_true, y_pred: (y_true - y_pred).square().mean().item(),
+        lambda y_true, y_pred: (y_true == y_pred.argmax(-1, keepdim=True)).float(),
+    ],
+    ids=["a number", "hits"],
+)
+def test_a_loss_without_a_gradient(loss, accumulate):
+    """It is told what breaks the way to the weights, in the first batch."""
+    model = Sequential([Dense(3, input_dim=6)])
+    model.compile("sgd", loss, accumulate=accumulate)
+
+    with pytest.raises(StateError, match="The loss cannot be differentiated: no way leads from"):
+        model.fit(X, Y, verbose=0)

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from backbeat.data import Batch
+from backbeat.errors import StateError
 from backbeat.hooks import CallbackList
 from backbeat.optimizers import Optimizer
 from backbeat.tensors import map_leaves
@@ -129,7 +130,11 @@ class Step:
         objective, optimizer = self._compiled()
         optimizer.zero_grad()
         loss, values = self._judge(objective, batch)
-        loss.backward()  # pyright: ignore[reportUnknownMemberType]
+        try:
+            loss.backward()  # pyright: ignore[reportUnknownMemberType]
+        except RuntimeError as error:
+            _explain(error, loss)
+            raise
         optimizer.step()
         return values
 
@@ -172,7 +177,11 @@ class Step:
         if self._settings.accumulate > 1:
             # Weighted by size here, divided by all samples later: the mean over uneven batches.
             loss = loss * batch.size
-        loss.backward()  # pyright: ignore[reportUnknownMemberType]
+        try:
+            loss.backward()  # pyright: ignore[reportUnknownMemberType]
+        except RuntimeError as error:
+            _explain(error, loss)
+            raise
         return values
 
     @property
@@ -269,3 +278,13 @@ class Step:
 def _detached(output: Any) -> Any:
     # Modules leave out what was not asked for: their loss, where no labels came.
     return None if output is None else output.detach()
+
+
+def _explain(error: RuntimeError, loss: torch.Tensor) -> None:
+    """Raise what `error` means where no way leads from the loss back to the weights."""
+    if not loss.requires_grad:
+        raise StateError(
+            "The loss cannot be differentiated: no way leads from it back to the weights. Compute "
+            "it from y_pred by torch's operations alone; numpy(), item(), detach() and argmax "
+            "break the way."
+        ) from error
