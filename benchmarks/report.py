@@ -18,7 +18,15 @@ from throughput import summary
 
 # Those that keep rows; the others are kept as they were printed.
 QUESTIONS = ("throughput", "full_epoch", "evaluate_predict", "start_up", "remote", "growth", "gpu")
-PRINTED = ("loop", "whereabouts", "dense_kernels", "dispatch", "board", "checkpoints", "event_files")
+PRINTED = (
+    "loop",
+    "whereabouts",
+    "dense_kernels",
+    "dispatch",
+    "board",
+    "checkpoints",
+    "event_files",
+)
 OURS, OTHERS, BY_HAND = "#d1495b", "#8d99ae", "#30638e"
 PLACE = "<!-- results: {} -->\n"
 

@@ -130,6 +130,8 @@ def report(lines: list[Row]) -> str:
     for model in head["models"]:
         for full in (False, True):
             found = summary(rows, model, full)
+            if not found:
+                continue
             body = [
                 [
                     f"**{name}**" if name == "backbeat" else name,
