@@ -130,6 +130,7 @@ def test_an_error_leaves_the_last_save(tmp_path):
     assert state_in(tmp_path)["position"] == {
         "epoch": 1,
         "batches": 0,
+        "part": 0,
         "epoch_logs": state_in(tmp_path)["position"]["epoch_logs"],
         "stop": None,
     }

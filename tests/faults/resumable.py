@@ -7,12 +7,13 @@ import json
 import os
 import random
 import signal
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from backbeat import Loop
 from backbeat.callbacks import (
@@ -153,6 +154,49 @@ def train_own_loop(
                     optimizer.step()
                     optimizer.zero_grad()
                 loop.log_batch(loss=loss)
+    tell(loop.history, [each.detach().numpy() for each in module.state_dict().values()])
+
+
+def train_in_parts(
+    kind: str,
+    save_freq: Any,
+    at: int | None = None,
+    number: int = signal.SIGKILL,
+    workers: int | None = None,
+) -> None:
+    """Every epoch: all of a loader, two batches of a stream that goes on, two of the loader."""
+    seed(7)
+    module = torch.nn.Sequential(
+        torch.nn.Linear(4, 8), torch.nn.Dropout(0.3), torch.nn.Linear(8, 1)
+    )
+    optimizer = torch.optim.Adam(module.parameters(), lr=0.01)
+    loader = DataLoader(Subset(Noisy(), range(SAMPLES // 2)), BATCH, shuffle=True)
+    stream = (Noisy()[number % SAMPLES] for number in count())
+    callbacks = [
+        CSVLogger("log.csv"),
+        Kill(at, number),
+        BackupAndRestore("backup", save_freq),
+        rates(kind),
+        ModelCheckpoint("best.h5", "loss", save_best_only=True, mode="min"),
+    ]
+
+    def step(x: Any, y: Any) -> None:
+        loss = (module(x) - y).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        loop.log_batch(loss=loss)
+
+    with Loop(module, optimizer, callbacks=callbacks, epochs=EPOCHS) as loop:
+        for _ in loop.epochs():
+            for x, y in loop.batches(loader):
+                step(x, y)
+            loop.log_epoch(between=module(torch.ones(1, 4)).item())
+            for data in (stream, loader):
+                for x, y in loop.batches(data):
+                    step(x, y)
+                    if loop.batch == 1:
+                        break
     tell(loop.history, [each.detach().numpy() for each in module.state_dict().values()])
 
 

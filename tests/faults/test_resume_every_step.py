@@ -109,3 +109,10 @@ def test_a_loader_whose_samples_are_random(lives, save_freq, workers, at):
 def test_a_loop_of_the_users_own(lives, save_freq, at):
     """With gathered gradients, which cross the ends of epochs, and a generator of its own."""
     lives.ends_the_same(at, run="train_own_loop", kind="plateau", save_freq=save_freq)
+
+
+@pytest.mark.parametrize("at", [*SAMPLED, 13, 15, 24])
+@pytest.mark.parametrize("save_freq", ["epoch", 2])
+def test_several_loops_over_batches_in_an_epoch(lives, save_freq, at):
+    """Killed in any of them, at their ends too, and where a loader comes a second time."""
+    lives.ends_the_same(at, run="train_in_parts", kind="plateau", save_freq=save_freq)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 from backbeat import Loop
 from backbeat.callbacks import Callback, EarlyStopping
@@ -234,3 +235,36 @@ def test_another_shape_is_named():
         "The backup is that of another model or optimizer: '0.weight' is float32 [6, 4] there and "
         "float32 [7, 4] here. Build them as they were, or give this run another backup_dir."
     )
+
+
+def in_parts(keeper, stream_of, seen, batches=40):
+    """Epochs of two loops over batches, both of which the body leaves by a break."""
+    torch.manual_seed(0)
+    module = torch.nn.Linear(1, 1)
+    stream = stream_of()
+    with Loop(
+        module, torch.optim.SGD(module.parameters(), lr=0.1), callbacks=[keeper], epochs=3
+    ) as loop:
+        for epoch in loop.epochs():
+            for data, last in ((DataLoader(range(9), 1, shuffle=True), 1), (stream, 2)):
+                for each in loop.batches(data):
+                    seen.append((epoch, loop.batch, float(each), torch.rand(1).item()))
+                    loop.log_batch(loss=float(each))
+                    if loop.batch == last:
+                        break
+                loop.log_epoch(**{f"after{last}": torch.rand(1).item()})
+    return loop.history.history
+
+
+@pytest.mark.parametrize("at", range(1, 16))
+def test_loops_over_batches_that_are_left_by_a_break(at):
+    """Saved at the end of any batch, also of one at which the body left its loop."""
+    undisturbed, before, after = [], [], []
+    history = in_parts(Keeper(), lambda: iter(range(99)), undisturbed)
+    saved = Keeper(at=at)
+    in_parts(saved, lambda: iter(range(99)), before)
+    resumed = in_parts(Keeper(state=saved.state), lambda: iter(range(99)), after)
+
+    assert before == undisturbed
+    assert after == undisturbed[at:]
+    assert resumed == history

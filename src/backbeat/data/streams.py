@@ -111,8 +111,10 @@ class StreamSource:
 
     def _opened(self) -> Iterator[Any]:
         """A new pass; notes where the random numbers stand, so that it can be opened again."""
-        self._before_pass = self._came_before + self._last_epoch
-        if self._randomness is not None:
+        # What cannot be begun again is one pass, however often it is gone on with.
+        if self.restartable:
+            self._before_pass = self._came_before + self._last_epoch
+        if self._randomness is not None and (self.restartable or self._mark is None):
             self._mark = self._randomness.state()
         return self.open()
 

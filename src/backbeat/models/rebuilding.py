@@ -35,7 +35,9 @@ def model_from_config(
     """
     try:
         return _Rebuilder(custom, path).model(described, built)
-    except (KeyError, AttributeError, IndexError) as error:
+    except BackbeatError:
+        raise
+    except (LookupError, AttributeError, TypeError, ValueError) as error:
         raise CheckpointCorruptError(
             f"{path}: its model_config is not one of Keras' ({type(error).__name__}: {error})."
         ) from error

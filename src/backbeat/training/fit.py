@@ -47,7 +47,7 @@ def fit(model: Any, step: Step, source: Source, settings: Settings) -> History:
     """Train `model` on `source`, epoch by epoch; returns the history of the run."""
     loop = _loop(model, step, source, settings)
     loop.run_state.step = step
-    loop.run_state.feed_from(source)
+    loop.run_state.feeds.of(source)
     with loop:
         train = putting_off(_trainer(step, loop), step.device)
         for epoch in loop.epochs(after_each=source.epoch_ended):

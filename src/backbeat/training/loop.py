@@ -114,13 +114,14 @@ class Loop(Run):
             )
         for epoch in range(self._next_epoch, self.params["epochs"]):
             # An epoch that a killed run had begun is ended in any case.
-            if self.stopping and not self._batches_ahead:
+            if self.stopping and self._ahead is None:
                 self._signals.check()
                 return
-            self.epoch, self._epoch_logs = epoch, {}
+            self.epoch, self._epoch_logs, self._parts, self._is_left = epoch, {}, 0, False
+            self.run_state.feeds.begin_epoch()
             self.hooks.on_epoch_begin(epoch, {})
             yield epoch
-            self._end_batch()
+            self._end_left_batch()
             self._end_epoch()
             if after_each is not None:
                 after_each()
@@ -147,12 +148,14 @@ class Loop(Run):
         self._epoch_logs.update(settle(values, wait=True))
 
     def _finish(self) -> None:
-        self._end_batch()
+        self._end_left_batch()
         self._end_epoch()
 
     def _end_epoch(self) -> None:
         if self.epoch is None:
             return
+        if self._ahead is not None:  # all its batches were done before
+            self._arrive()
         if self._owns_rate:
             self._epoch_logs.update(self.host.rate_logs())
         epoch = self.epoch
@@ -169,9 +172,12 @@ class Loop(Run):
         signals = self._signals
         if self.epoch is None:
             raise StateError("batches was called outside of an epoch of loop.epochs().")
-        self._end_batch()  # that the body of an earlier loop over batches left by a break
-        data_left = self.run_state.follow(loader)
-        first, self._batches_ahead = self._batches_ahead, 0
+        self._end_left_batch()
+        self._parts, self._is_left = self._parts + 1, False
+        data_left = self.run_state.follow(loader, done=self._batches_done)
+        if self._ahead is not None and self._parts <= self._ahead["part"]:
+            return
+        first = self._arrive()
         self._batches_done, self._is_in_batches, batch = first, True, first - 1
         if self._is_to_stop():
             return
@@ -202,6 +208,15 @@ class Loop(Run):
             raise
         finally:
             signals.fetching = False
+
+    def _arrive(self) -> int:
+        """Be where a run that is resumed stood; how many of these batches were done there."""
+        ahead, self._ahead = self._ahead, None
+        self.run_state.take_up()
+        if ahead is None:
+            return 0
+        self._epoch_logs.update(ahead["epoch_logs"])
+        return ahead["batches"]
 
     def _is_to_stop(self) -> bool:
         """Whether to stop before a batch; for a signal the batch is still done, then it ends."""
@@ -238,6 +253,12 @@ class Loop(Run):
             logs.add(values, getattr(values, "late", None))
         if type(loss) is float and self._warns_of_nan and not math.isfinite(loss):
             self._warn_of(loss)
+
+    def _end_left_batch(self) -> None:
+        """End the batch at which the body left its loop over batches by a break."""
+        if self.batch_logs is not None:
+            self._is_left = True
+            self._end_batch()
 
     def _end_batch(self) -> None:
         logs = self.batch_logs

@@ -56,7 +56,11 @@ class Run:
     def _forget(self) -> None:
         """Nothing of this run has happened yet."""
         self._next_epoch: int = self.params["initial_epoch"]
-        self._batches_done = self._batches_ahead = 0
+        self._batches_done = 0
+        # How many loops over batches the epoch has begun, and whether the last one was left.
+        self._parts, self._is_left = 0, False
+        # Where in its first epoch a resumed run goes on, until it is there.
+        self._ahead: Mapping[str, Any] | None = None
         self._is_in_batches = self._has_failed = False
         self.epoch: int | None = None
         self._epoch_logs: dict[str, Any] = {}
@@ -169,34 +173,38 @@ class Run:
 
     def capture_run(self, memory: dict[str, Any] | None = None) -> dict[str, Any] | None:
         """The whole run as plain data; None where it does not stand between two batches."""
-        if self.batch_logs is not None or self._has_failed:
+        if self.batch_logs is not None or self._has_failed or self._ahead is not None:
             return None
         is_asked = self.stopping and self._latch.by not in SIGNAL_NAMES
         done = self._batches_done if self.batch is None else self.batch + 1
         over = not self._is_in_batches
         position = {
             "epoch": self._next_epoch if over or self.epoch is None else self.epoch,
-            "batches": 0 if over else done,
+            "batches": 0 if over or self._is_left else done,
+            "part": 0 if over else self._parts - (not self._is_left),
             "epoch_logs": dict(self._epoch_logs),
             "stop": asdict(self._stop) if is_asked and self._stop is not None else None,
         }
+        over = over or self._is_left
         return self.run_state.capture(position, done=done, over=over, memory=memory)
 
-    def _check_reach(self, epoch: int, batches: int) -> None:
+    def _check_reach(self, epochs: int, position: Mapping[str, Any]) -> None:
         """A run that ends earlier would undo nothing, and take its end for that of the backup."""
-        if epoch + bool(batches) > self.params["epochs"]:
+        if epochs > self.params["epochs"]:
             raise CheckpointError(
-                f"The backup stands after {epoch} epochs and {batches} batches, but this run ends "
-                f"with epochs={self.params['epochs']}. Pass a larger epochs=, or give this run "
-                "another backup_dir."
+                f"The backup stands after {position['epoch']} epochs and {position['batches']} "
+                f"batches, but this run ends with epochs={self.params['epochs']}. Pass a larger "
+                "epochs=, or give this run another backup_dir."
             )
 
     def restore_run(self, state: Mapping[str, Any]) -> None:
         """Go on from what `capture_run` gave: the epochs and batches done are not done again."""
         position = state["position"]
-        self._check_reach(position["epoch"], position["batches"])
+        is_midway = bool(position["batches"] or position["part"])
+        self._check_reach(position["epoch"] + is_midway, position)
         self.run_state.restore(state)
-        self._next_epoch, self._batches_ahead = position["epoch"], position["batches"]
+        self._next_epoch = position["epoch"]
+        self._ahead = position if is_midway else None
         self._epoch_logs = dict(position["epoch_logs"])
         if position["stop"] is not None:
             self._stop = stop = Stop(**position["stop"])

@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from backbeat.data import ArraySource, Randomness, StreamSource, feed_of, is_generator
+from backbeat.data import Randomness, StreamSource, is_generator
 from backbeat.errors import BackbeatWarning, CheckpointError
 from backbeat.hooks import CallbackList
 from backbeat.layers.wrappers import bare
 from backbeat.optimizers import Optimizer
 from backbeat.training.callback_states import load_states, states_of
 from backbeat.training.environment import differences, environment_of
+from backbeat.training.feeds import Feeds
 from backbeat.training.staging import Staging
 from backbeat.training.structure import first_difference, structure_of, tensors_in
 from backbeat.training.tensor_trees import with_bytes, with_tensors
@@ -23,7 +24,6 @@ from backbeat.training.tensor_trees import with_bytes, with_tensors
 __all__ = ["RunState"]
 
 Data = TypeVar("Data")
-Feed = ArraySource | StreamSource
 
 
 class RunState:
@@ -43,8 +43,7 @@ class RunState:
         self._randomness = Randomness({n: each for n, each in also.items() if is_generator(each)})
         self.step: Any = None
         """The Step of `fit`, which may have gathered gradients."""
-        self._feed: Feed | None = None
-        self._data: Any = None
+        self.feeds = Feeds(self._randomness, watches=self.is_kept)
         self._resumed: dict[str, Any] | None = None
 
     # Gathering
@@ -67,14 +66,14 @@ class RunState:
             "finite": all(_is_finite(tensor) for tensor in weights.values()),
             "position": position,
             "structure": structure_of(module, optimizer),
-            "environment": environment_of(module) | self._data_described(),
+            "environment": environment_of(module) | self.feeds.describe(),
             "weights": weights,
             "optimizer": None if optimizer is None else optimizer.state_dict(),
             "gradients": self._gradients(),
             "step": None if self.step is None else self.step.state_dict(),
             "callbacks": states_of(self._hooks),
             "also": {name: each.state_dict() for name, each in self._also.items()},
-            "data": None if self._feed is None else self._feed.position(done, over=over),
+            "data": self.feeds.positions(done, over=over),
             "random": self._randomness.state(),
         }
         kept = {} if memory is None else memory
@@ -87,9 +86,6 @@ class RunState:
         named = self._module.named_parameters()
         return {name: each.grad for name, each in named if each.grad is not None}
 
-    def _data_described(self) -> dict[str, Any]:
-        return {} if self._feed is None else self._feed.describe()
-
     # Giving back
 
     def forget(self) -> None:
@@ -100,7 +96,7 @@ class RunState:
         """Take over what `capture` gave, as far as it is due before the first epoch.
 
         In the midst of an epoch the callbacks hear its beginning once more, and get their states
-        after that: when `follow` is called.
+        after that: when `take_up` is called.
 
         Raises CheckpointError, naming the first difference, if the model is another one.
         """
@@ -113,45 +109,35 @@ class RunState:
             )
         self._resumed = resumed = with_tensors(state)
         self._load_model(resumed)
-        if not resumed["position"]["batches"]:
+        self.feeds.go_on(resumed["data"])
+        if not _is_midway(resumed):
             self._load_others(resumed)
 
-    def follow(self, data: Iterable[Data]) -> Iterable[Data]:
-        """The batches of `data`, in a resumed run those that are left of its first epoch."""
+    def follow(self, data: Iterable[Data], *, done: int = 0) -> Iterable[Data]:
+        """The batches of `data`, in a resumed run those that are left of its first epoch.
+
+        `done` are the batches of the iteration before this one.
+        """
         if not self.is_kept:
             return data
-        feed = self.feed_from(data)
-        resumed, self._resumed = self._resumed, None
-        if resumed is not None:
-            self._take_up(resumed, feed)
+        feed = self.feeds.of(data, done=done)
         return feed.raw() if isinstance(feed, StreamSource) and feed is not data else data
 
     @property
     def is_fetched_elsewhere(self) -> bool:
         """Whether workers fetch the data, so that this process draws no random number for it."""
-        return self._feed is not None and bool(self._feed.describe().get("the number of workers"))
+        return self.feeds.are_fetched_elsewhere
 
-    def feed_from(self, data: Any) -> Feed:
-        """What tells the position in `data`: a Source itself, else something around it."""
-        if self._feed is not None and data is self._data:
-            return self._feed
-        feed = data if isinstance(data, (StreamSource, ArraySource)) else feed_of(data)
-        self._data, self._feed = data, feed
-        if self.is_kept:
-            feed.watch(self._randomness)
-        return feed
-
-    def _take_up(self, resumed: Mapping[str, Any], feed: Feed) -> None:
-        if resumed["position"]["batches"]:
+    def take_up(self) -> None:
+        """In a resumed run: from here on all is as it was; in others nothing."""
+        resumed, self._resumed = self._resumed, None
+        if resumed is None:
+            return
+        if _is_midway(resumed):
             self._load_model(resumed)
             self._load_others(resumed)
-        # Opening the data midway may need the random numbers of then.
-        now = self._randomness.state()
-        if resumed["data"] is not None:
-            feed.resume(resumed["data"])
-        self._randomness.restore(now)
-        here = environment_of(self._module) | feed.describe()
-        doubts = differences(resumed["environment"], here) + feed.doubts()
+        here = environment_of(self._module) | self.feeds.describe()
+        doubts = differences(resumed["environment"], here) + self.feeds.doubts()
         doubts += _unknown_counts(resumed)
         if doubts:
             warnings.warn(
@@ -196,11 +182,17 @@ class RunState:
         return self._host.optimizer
 
 
+def _is_midway(resumed: Mapping[str, Any]) -> bool:
+    """Whether the run stood in the midst of an epoch, which has had batches."""
+    position = resumed["position"]
+    return bool(position["batches"] or position["part"])
+
+
 def _unknown_counts(resumed: Mapping[str, Any]) -> list[str]:
     """Whether a metric that runs through the epoch could not tell what it had counted."""
     step: dict[str, Any] = resumed["step"] or {}
     known: list[list[Any]] = step.get("metrics", [])
-    if not resumed["position"]["batches"] or not any(None in counts for counts in known):
+    if not _is_midway(resumed) or not any(None in counts for counts in known):
         return []
     return ["a metric does not show what it has counted, and counts the rest of the epoch only"]
 
