@@ -167,10 +167,11 @@ def main() -> None:
     entries, models = chosen(given.contenders), given.models
     passes, steps, rounds = (1, 5, 1) if given.quick else (2, 0, 2)
     seconds = 0.0 if given.quick else given.minutes * 60 / passes
-    rows: list[Row] = []
+    rows, lines = list[Row](), list[Row]()
     for number in range(passes):
         rows += one_pass(entries, models, steps, rounds, seconds, check=number == 0)
-    print(report(save("throughput", rows, models=models)))
+        lines = save("throughput", rows, models=models)
+    print(report(lines))
 
 
 if __name__ == "__main__":
