@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from _field import HERE
-from _results import Row, folder, footer, load
+from _results import Row, folder, load
 from throughput import summary
 
 # Those that keep rows; the others are kept as they were printed.
@@ -74,7 +74,7 @@ def draw(lines: list[Row], path: Path) -> None:
         panel.spines[["top", "right"]].set_visible(False)
         panel.tick_params(labelsize=8)
     figure.suptitle("Training with everything on: CPU time per batch, × the bare loop by hand")
-    figure.supxlabel(footer(head).partition(", ")[2], fontsize=6)
+    figure.supxlabel(f"{head['date']}; {head['machine']}", fontsize=6)
     figure.savefig(path, dpi=150)
 
 
