@@ -1,15 +1,19 @@
 """Whatever a commit is interrupted by, the generation before it is there, whole."""
 
+import contextlib
 import errno
 import os
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from backbeat import forks
 from backbeat.checkpoints.generations import Generations
 from backbeat.errors import BackbeatWarning, CheckpointError
-from backbeat.files import Disk, locks
+from backbeat.files import Disk
+from backbeat.files.locks import Lock
 from tests.files.disks import DyingDisk, FailingDisk, Killed
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
@@ -42,10 +46,13 @@ def on_disk(monkeypatch):
 
 def bury_the_dead():
     """The system closes what a dead process had open, which frees its lock."""
-    for lock in list(locks._held):
-        if lock._descriptor is not None:
-            os.close(lock._descriptor)
-            lock._descriptor = None
+    for each in list(forks._watched):
+        if isinstance(each, Lock):
+            each._descriptor = None
+    for descriptor in list(Path("/proc/self/fd").iterdir()):
+        with contextlib.suppress(FileNotFoundError):  # the one that listed them
+            if descriptor.readlink().name.removesuffix(" (deleted)") == ".lock":
+                os.close(int(descriptor.name))
 
 
 def begin(directory, versions=3):

@@ -74,6 +74,9 @@ class Objective:
             return self._of_its_own(forward, batch)
         if self._only is None:
             return self._of_several(forward, batch)
+        if batch.y is None:
+            # A likely slip is fit((x, y)): what the model makes of such inputs tells more.
+            forward(batch.x)
         target, y, weight = self._only, _single(batch.y, "labels"), batch.weight
         if weight is not None and not isinstance(weight, torch.Tensor):
             weight = _single(weight, "sample weights")
