@@ -25,8 +25,8 @@ def read_floats(values: list[Any]) -> list[float]:
 class Averages(Mapping[str, Any]):
     """Running means of batch values, weighted by batch size; stateful values keep their last.
 
-    Values may be floats or device tensors: only `+`, `*` and `/` are asked of them, so a sum
-    stays where its parts are until `read` fetches all means at once.
+    Values may be floats, device tensors, whose sum stays where they are until `read` fetches all
+    means at once, or `Later` ones, which are taken in when a mean is wanted.
 
     >>> means = Averages()
     >>> means.add({"loss": 1.0, "size": 3}), means.add({"loss": 2.0, "size": 1})
