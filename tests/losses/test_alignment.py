@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from backbeat import losses
+from backbeat import losses, metrics
 from backbeat.errors import DataError
 
 PLAIN = ["mse", "mae", "mape", "msle", "logcosh", "huber", "poisson", "hinge",
@@ -93,6 +93,21 @@ def test_class_that_does_not_exist(label: int) -> None:
     for loss in (losses.get("sparse_categorical_crossentropy"), on_logits_sparse()):
         with pytest.raises(DataError, match="has 4 classes: they must lie between 0 and 3"):
             loss.mean(torch.tensor([0, label]), torch.rand(2, 4))
+
+
+@pytest.mark.parametrize("name", ["sparse_categorical_crossentropy", "sparse_categorical_accuracy"])
+def test_class_with_a_fraction(name: str) -> None:
+    """Half a class is nobody's label: it would be cut off, and the model learn something else."""
+    function = metrics.get(name).update if "accuracy" in name else losses.get(name).mean
+
+    with pytest.raises(DataError) as error:
+        function(torch.tensor([0.0, 1.5, 2.5]), torch.rand(3, 4))
+
+    assert str(error.value) == (
+        "the class numbers in y_true must be whole; one of them is 1.5. Number the classes from "
+        "0, for instance by classes, y = np.unique(y, return_inverse=True); to predict such values "
+        "as they are, use a loss such as 'mse'."
+    )
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from backbeat import Sequential
+from backbeat import Model, Sequential
+from backbeat.errors import DataError
 from backbeat.layers import Dense
 from backbeat.training.calls import Labelled, caller
 
@@ -51,16 +54,52 @@ def test_labels_go_along_where_they_are_wanted() -> None:
     assert caller(Whole(), pair)(pair) is ONE
 
 
-@pytest.mark.parametrize("several", [(np.ones((4, 3)), np.ones(4)), {"a": np.ones((4, 3))}])
-def test_several_where_one_is_taken(several: object) -> None:
-    """The error tells what the model was called on, which is a likely slip: fit((x, y))."""
+@pytest.mark.parametrize("several", [(np.ones((4, 3)), np.ones(4)), {"a": ONE, "b": TWO}])
+@pytest.mark.parametrize("first", [Dense(1, input_dim=3), Dense(1)])
+def test_several_where_one_is_taken(several: Sequence[object], first: Dense) -> None:
+    """A Sequential has one input; a likely slip is fit((x, y))."""
+    model = Sequential([first], name="straight")
+    model.compile("sgd", "mse")
+
+    with pytest.raises(DataError) as caught:
+        model.fit(several, verbose=0)
+    assert str(caught.value) == (
+        f"straight takes one input, but x is a {type(several).__name__} of 2. Give one array as x, "
+        "and labels as y: fit(x, y). For several inputs draw the model: Model([...], outputs)."
+    )
+
+
+@pytest.mark.parametrize("wrapped", [[ONE], (ONE,), {"a": ONE}])
+def test_one_input_in_a_list_or_dict(wrapped: object) -> None:
+    """As Keras takes it: a list or dict of a single input is that input."""
     model = Sequential([Dense(1, input_dim=3)])
     model.compile("sgd", "mse")
 
-    with pytest.raises(AttributeError, match="no attribute 'dtype'") as caught:
-        model.fit(several, verbose=0)
-    kind = type(several).__name__
+    history = model.fit(wrapped, [np.ones(2)], verbose=0)
+
+    assert len(history.history["loss"]) == 1
+    assert np.array_equal(model.predict(wrapped), model.predict(ONE))
+
+
+def test_a_forward_of_its_own_gets_what_it_wants() -> None:
+    """A Sequential whose forward is overridden may take several inputs."""
+
+    class Both(Sequential):
+        def forward(self, inputs: list[torch.Tensor]) -> torch.Tensor:  # type: ignore[override]
+            return super().forward(inputs[0] + inputs[1])
+
+    both = Both([Dense(1, input_dim=3)])
+
+    assert both.predict([ONE, TWO]).shape == (2, 1)
+
+
+def test_a_module_says_what_it_cannot_take() -> None:
+    """What a module of torch raises gets a note on what it was called with."""
+    model = Model(nn.Linear(3, 1))
+
+    with pytest.raises(TypeError) as caught:
+        model.predict([ONE, TWO])
     assert caught.value.__notes__[0] == (
-        f"the model was called on a {kind} of {len(several)} inputs, for such is x; if it takes "
-        "one tensor, pass that, and labels as y"
+        "the model was called on a list of 2 inputs, for such is x; if it takes one tensor, pass "
+        "that, and labels as y"
     )

@@ -8,10 +8,9 @@ import threading
 from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
-
 from backbeat.errors import ArgumentError, ArgumentTypeError
 from backbeat.files.addresses import text_of
+from backbeat.flags import flag
 
 __all__ = [
     "check_choice",
@@ -48,17 +47,9 @@ def check_whole(owner: object, name: str, value: Any, *, at_least: int) -> None:
 
 
 def check_flags(owner: object, **flags: Any) -> None:
-    """Raise unless each value is True or False; 1 and 0 are understood.
-
-    Any other would count as one of them: the text 'False' as True, and so would 'min' that slipped
-    into the place of the argument before `mode`.
-    """
+    """Raise unless each value is True or False; 1 and 0 are understood."""
     for name, value in flags.items():
-        if not issubclass(type(value), (Integral, np.bool_)) or value not in (0, 1):
-            raise ArgumentTypeError(
-                f"{type(owner).__name__}: {name} is True or False; got {value!r} "
-                f"({type(value).__name__})."
-            )
+        flag(type(owner).__name__, name, value)
 
 
 def seconds(owner: object, name: str, value: Any) -> float:

@@ -10,6 +10,7 @@ from torch.nn.functional import batch_norm
 
 from backbeat import initializers, regularizers
 from backbeat.errors import ArgumentError, DataError
+from backbeat.flags import flag
 from backbeat.layers._arguments import (
     LayerArguments,
     Shape,
@@ -61,7 +62,8 @@ class BatchNormalization(Layer):
         self.axis = whole_number(owner, "axis", _single(axis), minimum=-16)
         self.momentum = fraction(owner, "momentum", momentum)
         self.epsilon = positive(owner, "epsilon", epsilon)
-        self.center, self.scale = bool(center), bool(scale)
+        self.center = flag(owner, "center", center)
+        self.scale = flag(owner, "scale", scale)
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)

@@ -11,6 +11,7 @@ from torch.nn.functional import conv2d, pad
 
 from backbeat import activations, initializers, regularizers
 from backbeat.errors import ArgumentError, DataError
+from backbeat.flags import flag
 from backbeat.layers._arguments import LayerArguments, Shape, check_none, choice, whole_number
 from backbeat.layers._images import from_images, misfit, to_images
 from backbeat.layers._inputs import as_type_of
@@ -67,7 +68,7 @@ class _Conv(Layer):
         self.dilation_rate = sizes(owner, "dilation_rate", dilation_rate, rank)
         self.groups = whole_number(owner, "groups", groups)
         self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
+        self.use_bias = flag(owner, "use_bias", use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)

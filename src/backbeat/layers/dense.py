@@ -11,6 +11,7 @@ from torch.nn.functional import linear
 
 from backbeat import activations, initializers, regularizers
 from backbeat.errors import ArgumentError, DataError
+from backbeat.flags import flag
 from backbeat.layers._arguments import Shape, check_none, whole_number
 from backbeat.layers._inputs import as_type_of
 from backbeat.layers.layer import Layer
@@ -64,7 +65,7 @@ class Dense(Layer):
         owner = type(self).__name__
         self.units = whole_number(owner, "units", units)
         self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
+        self.use_bias = flag(owner, "use_bias", use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import normalize as to_length_one
 
 from backbeat.errors import ArgumentError
+from backbeat.flags import flag
 from backbeat.layers._arguments import LayerArguments, Shape
 from backbeat.layers._merge import Merge, check_two
 from backbeat.layers._windows import sizes
@@ -40,7 +41,7 @@ class Dot(Merge):
         if 0 in self._pair:
             raise ArgumentError(f"{owner}: axis 0 is the batch; axes={axes!r} cannot be summed up.")
         self.axes = list(self._pair) if isinstance(axes, Sequence) else self._pair[0]
-        self.normalize = bool(normalize)
+        self.normalize = flag(owner, "normalize", normalize)
 
     def _check_count(self, inputs: Sequence[Any]) -> None:
         check_two(self, inputs)

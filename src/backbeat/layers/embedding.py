@@ -11,6 +11,7 @@ from torch.nn.functional import embedding
 
 from backbeat import initializers, regularizers
 from backbeat.errors import ArgumentError, DataError
+from backbeat.flags import flag
 from backbeat.layers._arguments import Shape, check_none, shape_of, whole_number
 from backbeat.layers.layer import Layer
 
@@ -65,7 +66,7 @@ class Embedding(Layer):
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         check_none(owner, embeddings_constraint=embeddings_constraint)
-        if mask_zero:
+        if flag(owner, "mask_zero", mask_zero):
             raise ArgumentError(
                 f"{owner}: mask_zero=True is not available yet: no layer of backbeat reads masks. "
                 "Leave it out, and give padded steps the weight 0 in your loss."

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from backbeat.errors import ArgumentError
+from backbeat.flags import flag
 from backbeat.layers._arguments import LayerArguments, Shape
 from backbeat.layers._images import misfit
 from backbeat.layers._windows import CHANNELS_LAST, data_format_name
@@ -35,7 +36,7 @@ class _GlobalPooling(Layer):
     ) -> None:
         super().__init__(**layer)
         self.data_format = data_format_name(type(self).__name__, data_format)
-        self.keepdims = bool(keepdims)
+        self.keepdims = flag(type(self).__name__, "keepdims", keepdims)
         self._last = self.data_format == CHANNELS_LAST
         first = 1 if self._last else 2
         self._axes = tuple(range(first, first + self._rank))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from backbeat import initializers, regularizers
 from backbeat.errors import ArgumentError, ArgumentTypeError, StateError
+from backbeat.flags import flag
 from backbeat.layers._arguments import (
     Shape,
     dtype_name,
@@ -64,7 +65,7 @@ class Layer(Regularized):
         self.dtype = to_dtype(owner, dtype)
         self.batch_input_shape = first_shape(owner, input_shape, input_dim, batch_input_shape)
         self.built = False
-        self._trainable = bool(trainable)
+        self._trainable = flag(owner, "trainable", trainable)
         self._device: torch.device | None = None
         self._start_values = weights
         self._being_built = False
@@ -199,7 +200,7 @@ class Layer(Regularized):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
+        self._trainable = flag(self.name, "trainable", value)
         for weight in keras_weights(self):
             if weight.trainable and weight.tensor.is_floating_point():
                 weight.tensor.requires_grad_(self._trainable)

@@ -42,6 +42,8 @@ def class_indices(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor | None
 
     `y_true` may have a last axis of length 1 more. The second value is None for integer labels,
     else 0 where the label is finite and NaN where it is not: to be added to the loss.
+
+    Raises `DataError` for other shapes, and on a CPU for numbers with a fraction.
     """
     wanted = y_pred.shape[:-1]
     if y_true.shape != wanted:
@@ -56,8 +58,25 @@ def class_indices(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor | None
     if y_true.dtype is torch.int64:
         return y_true, None
     if y_true.is_floating_point():
-        return torch.nan_to_num(y_true, 0.0, 0.0, 0.0).long(), (y_true - y_true).float()
+        finite = torch.nan_to_num(y_true, 0.0, 0.0, 0.0)
+        labels = finite.long()
+        _check_whole(finite, labels)
+        return labels, (y_true - y_true).float()
     return y_true.long(), None
+
+
+def _check_whole(values: Tensor, labels: Tensor) -> None:
+    """Raise if `labels` were cut off; not where looking means to wait, or breaks what is traced."""
+    if values.device.type != "cpu" or torch.compiler.is_compiling():
+        return
+    whole = labels.to(values.dtype)
+    if not torch.equal(values, whole):
+        raise DataError(
+            f"the class numbers in y_true must be whole; one of them is "
+            f"{values[values != whole][0].item():g}. Number the classes from 0, for instance by "
+            "classes, y = np.unique(y, return_inverse=True); to predict such values as they are, "
+            "use a loss such as 'mse'."
+        )
 
 
 def over_samples(values: Tensor) -> Tensor:

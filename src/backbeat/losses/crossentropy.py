@@ -48,7 +48,7 @@ def sparse_categorical_crossentropy(
     """Minus the logarithm of the right class's probability; labels are class numbers from 0.
 
     Shapes: `y_pred` (batch, ..., classes); `y_true` the same without the last axis, or with one
-    of length 1. A label without its class raises `DataError` on a CPU.
+    of length 1. A label without its class, or with a fraction, raises `DataError` on a CPU.
     """
     output = precise(y_pred)
     # Keras 2 clips first and scales afterwards here, the other way round than above.

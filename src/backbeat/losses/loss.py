@@ -10,6 +10,7 @@ from typing import Any, ClassVar, cast
 from torch import Tensor
 
 from backbeat.errors import ArgumentError
+from backbeat.flags import flag
 from backbeat.losses import crossentropy, hinges, regression
 from backbeat.tensors import to_tensor
 
@@ -201,7 +202,8 @@ class BinaryCrossentropy(Loss):
         name: str | None = None,
     ) -> None:
         super().__init__(reduction, name)
-        self.from_logits, self.label_smoothing = from_logits, _share(label_smoothing)
+        self.from_logits = flag(type(self).__name__, "from_logits", from_logits)
+        self.label_smoothing = _share(label_smoothing)
 
 
 class CategoricalCrossentropy(Loss):
@@ -217,7 +219,8 @@ class CategoricalCrossentropy(Loss):
         name: str | None = None,
     ) -> None:
         super().__init__(reduction, name)
-        self.from_logits, self.label_smoothing = from_logits, _share(label_smoothing)
+        self.from_logits = flag(type(self).__name__, "from_logits", from_logits)
+        self.label_smoothing = _share(label_smoothing)
 
 
 class SparseCategoricalCrossentropy(Loss):
@@ -232,7 +235,7 @@ class SparseCategoricalCrossentropy(Loss):
         name: str | None = None,
     ) -> None:
         super().__init__(reduction, name)
-        self.from_logits = from_logits
+        self.from_logits = flag(type(self).__name__, "from_logits", from_logits)
 
 
 def _share(label_smoothing: float) -> float:

@@ -1,23 +1,15 @@
-"""Fitting: `fit`, `evaluate`, `predict` and their single-batch forms."""
+"""Fitting: `fit`, `evaluate` and `predict`."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Container, Mapping
 from typing import Any, Literal
 
-import torch
-from torch.nn.parameter import is_lazy
-
 from backbeat.callbacks import History
-from backbeat.data import Place, Source, as_source, split_tail
-from backbeat.errors import StateError
-from backbeat.hooks import GraphLayer
-from backbeat.models.binding import bind
-from backbeat.models.compiled import Compiled
-from backbeat.models.hosting import Hosting
+from backbeat.data import as_source, split_tail
+from backbeat.models.keras_arguments import explain_workers
+from backbeat.models.preparing import Preparing
 from backbeat.models.validation import Validation
-from backbeat.optimizers import Optimizer
 from backbeat.training.arguments import (
     fraction,
     optional_number,
@@ -25,30 +17,18 @@ from backbeat.training.arguments import (
     whole_number,
     whole_numbers,
 )
-from backbeat.training.calls import caller
 from backbeat.training.fit import Settings, evaluate, fit, predict
-from backbeat.training.inspection import ModuleInspection
-from backbeat.training.objective import Penalties
-from backbeat.training.placement import device_of, pick_device, place_of
 from backbeat.training.signals import GRACE_SECONDS
-from backbeat.training.step import Step, StepSettings
 
 __all__ = ["Fitting", "one_or_list"]
 
 
-class Fitting(Hosting):
-    """The part of a model that runs over data."""
+class Fitting(Preparing):
+    """The part of a model that runs over data.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._compiled: Compiled | None = None
-        self._step: Step | None = None
-        self._settings = StepSettings()
-        self._device = torch.device("cpu")
-
-    def __getstate__(self) -> dict[str, Any]:
-        # A copy makes a step of its own: this one would go on working on these very layers.
-        return {**self.__dict__, "_step": None, "run_in_progress": None}
+    `max_queue_size`, `workers` and `use_multiprocessing` are those of Keras 2.3. Batches are drawn
+    when they are needed, so they change nothing; asking for more than one worker is warned of.
+    """
 
     def fit(
         self,
@@ -67,6 +47,9 @@ class Fitting(Hosting):
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_freq: int | Container[int] = 1,
+        max_queue_size: int = 10,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
         *,
         validation_batch_size: int | None = None,
         grace: float | None = GRACE_SECONDS,
@@ -85,6 +68,7 @@ class Fitting(Hosting):
         Raises DataError for data that are empty or contradict each other, before the first batch.
         """
         self._require_compiled("fit")
+        explain_workers("fit", workers, use_multiprocessing)
         epochs = whole_number("epochs", epochs, 0)
         initial_epoch = whole_number("initial_epoch", initial_epoch, 0)
         steps_per_epoch = optional_number("steps_per_epoch", steps_per_epoch, 1)
@@ -130,9 +114,13 @@ class Fitting(Hosting):
         sample_weight: Any = None,
         steps: int | None = None,
         callbacks: Any = None,
+        max_queue_size: int = 10,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
     ) -> Any:
         """The mean loss over the data; with metrics, a list: the loss, then each metric."""
         self._require_compiled("evaluate")
+        explain_workers("evaluate", workers, use_multiprocessing)
         place = self._settle_place()
         source = as_source(
             x, y, sample_weight, batch_size=batch_size, steps=steps, place=place, training=False
@@ -148,114 +136,17 @@ class Fitting(Hosting):
         verbose: int | str = 0,
         steps: int | None = None,
         callbacks: Any = None,
+        max_queue_size: int = 10,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
     ) -> Any:
         """The outputs for all samples, as NumPy arrays; needs no `compile`."""
+        explain_workers("predict", workers, use_multiprocessing)
         place = self._settle_place()
         source = as_source(x, batch_size=batch_size, steps=steps, place=place, training=False)
         return predict(
             self, self._ready(source), source, verbose=verbosity(verbose), callbacks=callbacks
         )
-
-    # Getting ready
-
-    def _require_compiled(self, action: str) -> Compiled:
-        if self._compiled is None:
-            raise StateError(
-                f"{action} needs a compiled model: call model.compile(optimizer, loss) first."
-            )
-        return self._compiled
-
-    def _place_on(self, device: str | torch.device | None) -> None:
-        self._device = pick_device(self, device)
-        self.to(self._device)
-        if self._compiled is not None:
-            for module in self._compiled.loss_modules():
-                module.to(self._device)
-
-    def _settle_place(self) -> Place:
-        if self._compiled is None:
-            self._device = device_of(self)
-        return replace(place_of(self, self._device), lends=self._only_reads_inputs())
-
-    def _only_reads_inputs(self) -> bool:
-        """Whether it is known that nothing in the model writes into its inputs."""
-        return False
-
-    @property
-    def built(self) -> bool:
-        """Whether every layer has its weights."""
-        return all(
-            getattr(module, "built", True) for module in self.modules() if module is not self
-        )
-
-    def _ready(self, source: Source, *, training: bool = False) -> Step:
-        """The step, with every layer built and, for training, the optimizer bound."""
-        if self._step is None:
-            self._step = self._new_step()
-        if not self.built or any(map(is_lazy, self.parameters())):
-            with self._step.evaluating():
-                self._build_on(source.peek().x)
-        if self._compiled is not None and training:
-            bind(self._compiled.optimizer, self)
-        return self._step
-
-    def _require_built(self, action: str) -> None:
-        if not self.built:
-            raise StateError(
-                f"The model has no weights yet, so {action} has nothing to do. Give the first "
-                "layer input_dim= or input_shape=, or call fit, or the model, on data first."
-            )
-
-    def _build_on(self, x: Any) -> None:
-        """Let every layer make its weights, by sending the first inputs through the model."""
-        caller(self, x)(x)
-
-    def _new_step(self) -> Step:
-        compiled = self._compiled
-        if compiled is None:
-            return Step(self, settings=self._settings)
-        heads, penalties = self._heads(compiled.outputs), self._penalties()
-        trains = compiled.objective(heads, penalties)
-        tests = compiled.objective(heads, penalties, copied=True)
-        return Step(self, trains, tests, compiled.optimizer, self._settings)
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """The names of the outputs, where the model has any for them."""
-        return ()
-
-    def _heads(self, outputs: Sequence[str]) -> dict[str, torch.nn.Module]:
-        """The layers whose activations are the last thing the model does, by output."""
-        return {}
-
-    def _penalties(self) -> Penalties | None:
-        """What the regularizers of the layers add to the loss."""
-        layers: list[Any] = [m for m in self.modules() if getattr(m, "has_penalties", False)]
-        return (
-            (lambda: [each for layer in layers for each in layer.penalties()]) if layers else None
-        )
-
-    def inspect(self) -> ModuleInspection:
-        """A look at the model as it is now: weights, gradients, layer outputs, graph."""
-        step = self._step
-        return ModuleInspection(
-            self,
-            None if self._compiled is None else self._compiled.optimizer,
-            layers=self._wiring(),
-            input_count=self._input_count(),
-            gradient_scale=1.0 if step is None else step.gradient_scale,
-            is_compiled=self._settings.jit_compile,
-        )
-
-    def _wiring(self) -> list[GraphLayer] | None:
-        """How the layers hang together, if that is known."""
-        return None
-
-    def _input_count(self) -> int:
-        return 1
-
-    def _bound_optimizer(self) -> Optimizer:
-        return self._require_compiled("reading or setting the learning rate").optimizer
 
 
 def one_or_list(values: list[float]) -> Any:

@@ -12,11 +12,7 @@ __all__ = ["Generators"]
 
 
 class Generators(SingleBatches):
-    """Thin names over `fit`, `evaluate` and `predict`, which take generators themselves.
-
-    `max_queue_size`, `workers` and `use_multiprocessing` are accepted and have no effect: batches
-    are drawn when they are needed. For loading in parallel pass a DataLoader with num_workers.
-    """
+    """Thin names over `fit`, `evaluate` and `predict`, which take generators themselves."""
 
     def fit_generator(
         self,
@@ -36,7 +32,6 @@ class Generators(SingleBatches):
         initial_epoch: int = 0,
     ) -> History:
         """As `fit` on a generator of batches `(x, y)` or `(x, y, weights)`."""
-        del max_queue_size, workers, use_multiprocessing
         return self.fit(
             generator,
             epochs=epochs,
@@ -49,6 +44,9 @@ class Generators(SingleBatches):
             steps_per_epoch=steps_per_epoch,
             validation_steps=validation_steps,
             validation_freq=validation_freq,
+            max_queue_size=max_queue_size,
+            workers=workers,
+            use_multiprocessing=use_multiprocessing,
         )
 
     def evaluate_generator(
@@ -62,8 +60,15 @@ class Generators(SingleBatches):
         verbose: int | str = 0,
     ) -> Any:
         """As `evaluate` on a generator of batches."""
-        del max_queue_size, workers, use_multiprocessing
-        return self.evaluate(generator, steps=steps, callbacks=callbacks, verbose=verbose)
+        return self.evaluate(
+            generator,
+            steps=steps,
+            callbacks=callbacks,
+            verbose=verbose,
+            max_queue_size=max_queue_size,
+            workers=workers,
+            use_multiprocessing=use_multiprocessing,
+        )
 
     def predict_generator(
         self,
@@ -76,5 +81,12 @@ class Generators(SingleBatches):
         verbose: int | str = 0,
     ) -> Any:
         """As `predict` on a generator of batches."""
-        del max_queue_size, workers, use_multiprocessing
-        return self.predict(generator, steps=steps, callbacks=callbacks, verbose=verbose)
+        return self.predict(
+            generator,
+            steps=steps,
+            callbacks=callbacks,
+            verbose=verbose,
+            max_queue_size=max_queue_size,
+            workers=workers,
+            use_multiprocessing=use_multiprocessing,
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar, overload
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,40 +21,16 @@ from backbeat.models.compiled import Compiled
 from backbeat.models.config import KNOWN_MODELS, layer_config
 from backbeat.models.graph import Graph
 from backbeat.models.graph_config import functional_config
+from backbeat.models.keras_arguments import refuse_unavailable
 from backbeat.models.summary import summary_text
 from backbeat.models.wiring import drawn
+from backbeat.models.yielding import Yielding
 from backbeat.optimizers import Optimizer
 from backbeat.tensors import first_leaf
 from backbeat.training.arguments import step_settings
 from backbeat.training.weights import all_weights
 
 __all__ = ["Model"]
-
-Value = TypeVar("Value")
-
-
-class _Yielding(Generic[Value]):
-    """A read-only attribute that gives way to a submodule or attribute of the user's own.
-
-    PyTorch users write `self.layers = nn.ModuleList(...)`; their name wins.
-    """
-
-    def __init__(self, read: Callable[[Any], Value]) -> None:
-        self._read = read
-        self._name = read.__name__
-        self.__doc__ = read.__doc__
-
-    @overload
-    def __get__(self, owner: None, kind: type[Any]) -> _Yielding[Value]: ...
-    @overload
-    def __get__(self, owner: Any, kind: type[Any]) -> Value: ...
-    def __get__(self, owner: Any, kind: type[Any]) -> Any:
-        if owner is None:
-            return self
-        for theirs in (owner._modules, owner._parameters, owner._buffers):
-            if self._name in theirs:
-                return theirs[self._name]
-        return self._read(owner)
 
 
 class Model(Architecture):
@@ -108,7 +84,7 @@ class Model(Architecture):
     def _contents(self) -> nn.Module:
         return self if self.wrapped is None else bare(self.wrapped)
 
-    @_Yielding
+    @Yielding
     def layers(self) -> list[nn.Module]:
         """The layers, in order: the model's children, or those of the module it wraps."""
         return [layer for _, layer in self.named_layers()]
@@ -202,7 +178,9 @@ class Model(Architecture):
         loss: Any = None,
         metrics: Any = None,
         loss_weights: Any = None,
+        sample_weight_mode: Any = None,
         weighted_metrics: Any = None,
+        target_tensors: Any = None,
         *,
         device: str | torch.device | None = None,
         precision: str | None = None,
@@ -214,7 +192,7 @@ class Model(Architecture):
 
         `optimizer` and `loss` may be torch's own, `metrics` anything with `update`, `compute` and
         `reset`. With several outputs `loss`, `metrics` and `loss_weights` may be lists, or dicts by
-        output name.
+        output name. `sample_weight_mode` and `target_tensors` can only be None.
 
         The model goes to `device`; by default to an accelerator if there is one.
         `precision="bf16"` computes products in bfloat16. `accumulate=n` lets the optimizer step
@@ -222,6 +200,7 @@ class Model(Architecture):
         compiles forward, loss and backward with torch.compile. `cuda_graph=True` records them for a
         batch on a GPU, once for every shape, and replays them; elsewhere it changes nothing.
         """
+        refuse_unavailable(sample_weight_mode, target_tensors)
         settings = step_settings(precision, accumulate, jit_compile, cuda_graph)
         compiled = Compiled(
             optimizer, loss, metrics, loss_weights, weighted_metrics, self.output_names
@@ -235,22 +214,22 @@ class Model(Architecture):
         self._step = None
         self._place_on(device)
 
-    @_Yielding
+    @Yielding
     def optimizer(self) -> Optimizer | None:
         """The optimizer given to `compile`."""
         return None if self._compiled is None else self._compiled.optimizer
 
-    @_Yielding
+    @Yielding
     def loss(self) -> Any:
         """The loss given to `compile`."""
         return None if self._compiled is None else self._compiled.loss
 
-    @_Yielding
+    @Yielding
     def metrics(self) -> list[Any]:
         """The metrics given to `compile`."""
         return [] if self._compiled is None else self._compiled.metrics
 
-    @_Yielding
+    @Yielding
     def metrics_names(self) -> list[str]:
         """The names of what `evaluate` returns: `loss`, then the metrics."""
         return ["loss"] if self._compiled is None else list(self._compiled.names)

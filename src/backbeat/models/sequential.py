@@ -16,6 +16,7 @@ from backbeat.layers.symbol import Symbol
 from backbeat.models.config import KNOWN_MODELS, sequential_config
 from backbeat.models.model import Model
 from backbeat.models.wiring import chain
+from backbeat.training.calls import only_input
 
 __all__ = ["Sequential"]
 
@@ -114,6 +115,8 @@ class Sequential(Model):
         self._input_shape = tuple(input_shape)
 
     def _build_on(self, x: Any) -> None:
+        if self.takes_one_tensor:
+            x = only_input(self, x)
         for name, layer in self.named_layers():
             x = self._sent(layer, x)
             self.output_shapes[name] = (None, *x.shape[1:])
@@ -126,6 +129,11 @@ class Sequential(Model):
         for layer in self._sequence:
             inputs = layer(inputs)
         return inputs
+
+    @property
+    def takes_one_tensor(self) -> bool:
+        """Whether it has a single input, which a list or dict of several cannot be."""
+        return type(self).forward is Sequential.forward
 
     @property
     def chained_layers(self) -> list[nn.Module] | None:

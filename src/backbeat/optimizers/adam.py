@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from backbeat.flags import flag
 from backbeat.optimizers import direct_rules
 from backbeat.optimizers.arguments import share, small_number
 from backbeat.optimizers.groups import tensors_of
@@ -48,7 +49,7 @@ class Adam(Optimizer):
         self.beta_1 = share("beta_1", beta_1)
         self.beta_2 = share("beta_2", beta_2)
         self.epsilon = small_number(epsilon)
-        self.amsgrad = bool(amsgrad)
+        self.amsgrad = flag(type(self).__name__, "amsgrad", amsgrad)
 
     def build(self, parameters: list[Any], lr: float) -> torch.optim.Optimizer:
         form: dict[str, Any] = one_kernel_form(tensors_of(parameters))

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from backbeat.flags import flag
 from backbeat.optimizers import direct_rules
 from backbeat.optimizers.arguments import real_number
 from backbeat.optimizers.groups import tensors_of
@@ -46,7 +47,7 @@ class SGD(Optimizer):
     ) -> None:
         super().__init__(learning_rate, lr=lr, decay=decay, clipnorm=clipnorm, clipvalue=clipvalue)
         self.momentum = real_number("momentum", momentum, 0.9)
-        self.nesterov = bool(nesterov)
+        self.nesterov = flag(type(self).__name__, "nesterov", nesterov)
         self._velocity: Velocity | None = None
 
     def build(self, parameters: list[Any], lr: float) -> torch.optim.Optimizer:

@@ -7,6 +7,7 @@ from collections.abc import Container
 from typing import Any, cast
 
 from backbeat.errors import ArgumentError, ArgumentTypeError
+from backbeat.flags import flag
 from backbeat.training.step import StepSettings
 
 __all__ = [
@@ -60,7 +61,8 @@ def step_settings(
             f"precision={precision!r} does not fit; pass None (as the weights are) or 'bf16'."
         )
     batches = whole_number("accumulate", accumulate, 1)
-    if cuda_graph and batches > 1:
+    is_recorded = flag("compile", "cuda_graph", cuda_graph)
+    if is_recorded and batches > 1:
         raise ArgumentError(
             f"cuda_graph=True and accumulate={batches} do not go together: a recorded batch "
             "replaces the gradients, it cannot add to them. Pass one of them."
@@ -68,8 +70,8 @@ def step_settings(
     return StepSettings(
         accumulate=batches,
         precision="bf16" if precision == "bf16" else None,
-        jit_compile=bool(jit_compile),
-        cuda_graph=bool(cuda_graph),
+        jit_compile=flag("compile", "jit_compile", jit_compile),
+        cuda_graph=is_recorded,
     )
 
 

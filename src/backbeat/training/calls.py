@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from torch import nn
 
-__all__ = ["Labelled", "caller"]
+from backbeat.errors import DataError
+from backbeat.tensors import leaves
+
+__all__ = ["Labelled", "caller", "only_input"]
 
 
 class Labelled(NamedTuple):
@@ -22,10 +25,14 @@ def caller(module: nn.Module, x: Any) -> Callable[[Any], Any]:
     """How to call `module` with inputs like `x`.
 
     A list is spread over the arguments of a `forward` that takes several, a dict over one whose
-    arguments have its names; anything else is passed as it is.
+    arguments have its names; anything else is passed as it is. A list or dict of one is that one
+    for a module that `takes_one_tensor`, to which several are a DataError.
     """
     if isinstance(x, Labelled):
         return _labelled(module, x)
+    if getattr(module, "takes_one_tensor", False) and isinstance(x, (list, tuple, Mapping)):
+        only_input(module, x)
+        return lambda inputs: module(only_input(module, inputs))
     if isinstance(x, Mapping):
         names = cast(Mapping[str, Any], x)
         return _by_name(module) if _accepts(module, (), names) else _whole(module)
@@ -37,6 +44,20 @@ def caller(module: nn.Module, x: Any) -> Callable[[Any], Any]:
             _spread(module) if len(inputs) > 1 and _accepts(module, inputs, {}) else _whole(module)
         )
     return module
+
+
+def only_input(module: nn.Module, x: Any) -> Any:
+    """The one tensor in `x`, which may be a list or dict of it; DataError if there are several."""
+    if not isinstance(x, (list, tuple, Mapping)):
+        return x
+    parts = cast(Sequence[Any] | Mapping[Any, Any], x)
+    if len(parts) == 1:
+        return next(leaves(parts))
+    raise DataError(
+        f"{getattr(module, 'name', 'the model')} takes one input, but x is a "
+        f"{type(parts).__name__} of {len(parts)}. Give one array as x, and labels as y: fit(x, y). "
+        "For several inputs draw the model: Model([...], outputs)."
+    )
 
 
 def _labelled(module: nn.Module, pair: Labelled) -> Callable[[Any], Any]:
