@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from typing import Any
 
@@ -11,7 +10,7 @@ from backbeat.checkpoints import background
 from backbeat.checkpoints.generation import Contents, Generation
 from backbeat.checkpoints.generations import Generations
 from backbeat.checkpoints.pending import Pending
-from backbeat.errors import BackbeatWarning
+from backbeat.warning import warn
 
 __all__ = ["Backup"]
 
@@ -99,7 +98,7 @@ class Backup:
             )
 
     def _warn(self, text: str) -> None:
-        warnings.warn(text, BackbeatWarning, stacklevel=5)
+        warn(text)
 
     def troubles(self) -> list[str]:
         """How often it failed, and whether anything came of it in the end."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
 from backbeat.callbacks._saver import Save, Saver
 from backbeat.callbacks._template import Template
-from backbeat.errors import BackbeatWarning, CheckpointError
+from backbeat.errors import CheckpointError
 from backbeat.files.addresses import is_address, text_of
 from backbeat.hooks.callback import Callback, Role, RunsOn
+from backbeat.warning import warn
 
 __all__ = ["Keeping", "sentence"]
 
@@ -110,7 +110,7 @@ class Keeping(Callback):
         )
 
     def _warn(self, text: str) -> None:
-        warnings.warn(f"{type(self).__name__} {text}", BackbeatWarning, stacklevel=3)
+        warn(f"{type(self).__name__} {text}")
 
     # Between saves
 

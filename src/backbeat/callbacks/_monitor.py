@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from backbeat.callbacks._arguments import check_name
 from backbeat.callbacks._values import number
-from backbeat.errors import ArgumentTypeError, BackbeatWarning, MonitorError
+from backbeat.errors import ArgumentTypeError, MonitorError
 from backbeat.hooks.host import Direction, as_host
 from backbeat.hooks.plan import Plan
 from backbeat.registry import nearest
+from backbeat.warning import warn
 
 __all__ = ["Monitor", "checked_mode", "guess_direction"]
 
@@ -119,18 +119,14 @@ class Monitor:
         )
 
     def _warn(self, text: str) -> None:
-        warnings.warn(text, BackbeatWarning, stacklevel=4)
+        warn(text)
 
 
 def checked_mode(owner: object, mode: Any) -> str:
     """`mode`, or `"auto"` with a warning if there is no such mode."""
     if isinstance(mode, str) and mode in ("auto", "min", "max"):
         return mode
-    warnings.warn(
-        f"{type(owner).__name__}: mode is 'auto', 'min' or 'max'; got {mode!r}, so it is 'auto'.",
-        BackbeatWarning,
-        stacklevel=3,
-    )
+    warn(f"{type(owner).__name__}: mode is 'auto', 'min' or 'max'; got {mode!r}, so it is 'auto'.")
     return "auto"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, ClassVar
@@ -17,12 +16,12 @@ from backbeat.callbacks._errands import Errands
 from backbeat.errors import (
     ArgumentError,
     ArgumentTypeError,
-    BackbeatWarning,
     CheckpointError,
     FileInUseError,
 )
 from backbeat.hooks.callback import Callback, Phase, Role, RunsOn
 from backbeat.hooks.plan import Plan
+from backbeat.warning import warn
 
 __all__ = ["CSVLogger"]
 
@@ -248,7 +247,7 @@ _RUNNING = ("_claim", "_file", "_errands", "_position", "_waiting", "_sent", "_h
 
 
 def _warn(text: str) -> None:
-    warnings.warn(text, BackbeatWarning, stacklevel=3)
+    warn(text)
 
 
 def _check_separator(separator: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,10 +10,10 @@ import numpy as np
 from backbeat.callbacks._arguments import check_flags, check_number
 from backbeat.callbacks._improvement import is_better, worsened, worst
 from backbeat.callbacks._monitor import Monitor, checked_mode, guess_direction
-from backbeat.errors import BackbeatWarning
 from backbeat.hooks.callback import Callback, Phase, Role
 from backbeat.hooks.host import Direction, Snapshot, as_host
 from backbeat.hooks.plan import Plan
+from backbeat.warning import warn
 
 __all__ = ["EarlyStopping"]
 
@@ -179,11 +178,9 @@ class EarlyStopping(Callback):
     def _say_if_nothing_was_best(self) -> None:
         is_told = self._watch.is_missed or not self._was_trained
         if self.restore_best_weights and self.best_weights is None and not is_told:
-            warnings.warn(
+            warn(
                 f"EarlyStopping restored no weights: {self.monitor} was a finite number in no "
-                "epoch. The weights are those of the last one.",
-                BackbeatWarning,
-                stacklevel=2,
+                "epoch. The weights are those of the last one."
             )
 
     # State

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any, ClassVar
 
 from backbeat.callbacks._arguments import check_flags, check_number
 from backbeat.callbacks._improvement import is_better, worsened, worst
 from backbeat.callbacks._monitor import Monitor, checked_mode, guess_direction
-from backbeat.errors import ArgumentError, BackbeatWarning
+from backbeat.errors import ArgumentError
 from backbeat.hooks.callback import Callback, Role
 from backbeat.hooks.host import Direction, as_host
 from backbeat.hooks.plan import Plan
+from backbeat.warning import warn
 
 __all__ = ["ReduceLROnPlateau"]
 
@@ -63,11 +63,7 @@ class ReduceLROnPlateau(Callback):
                 f"ReduceLROnPlateau: factor is between 0 and 1, such as 0.1; got {factor}."
             )
         if epsilon is not None:
-            warnings.warn(
-                "ReduceLROnPlateau: the `epsilon` argument is deprecated; write min_delta=.",
-                BackbeatWarning,
-                stacklevel=2,
-            )
+            warn("ReduceLROnPlateau: the `epsilon` argument is deprecated; write min_delta=.")
             min_delta = epsilon
         check_number(self, "patience", patience, at_least=0)
         check_number(self, "verbose", verbose)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, ClassVar, cast
@@ -13,9 +12,10 @@ from urllib.parse import urlsplit, urlunsplit
 from backbeat.callbacks._arguments import check_flags
 from backbeat.callbacks._errands import Errands
 from backbeat.callbacks._values import non_finite_text, number
-from backbeat.errors import ArgumentTypeError, BackbeatWarning, MissingPackageError
+from backbeat.errors import ArgumentTypeError, MissingPackageError
 from backbeat.hooks.callback import Callback, Phase, Role, RunsOn
 from backbeat.hooks.plan import Plan
+from backbeat.warning import warn
 
 __all__ = ["RemoteMonitor"]
 
@@ -232,4 +232,4 @@ def _shown(root: str) -> str:
 
 
 def _warn(text: str) -> None:
-    warnings.warn(text, BackbeatWarning, stacklevel=3)
+    warn(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -16,10 +15,11 @@ from backbeat.callbacks._tensorboard.portrait import Portrait
 from backbeat.callbacks._tensorboard.runs import Runs
 from backbeat.callbacks._tensorboard.scalars import Scalars, samples_between
 from backbeat.callbacks._tensorboard.words import ending, table
-from backbeat.errors import BackbeatWarning, CheckpointError
+from backbeat.errors import CheckpointError
 from backbeat.hooks.callback import Callback, Phase, Role, RunsOn
 from backbeat.hooks.host import Inspectable
 from backbeat.hooks.plan import Plan
+from backbeat.warning import warn
 
 __all__ = ["TensorBoard"]
 
@@ -215,7 +215,7 @@ class TensorBoard(Callback):
         return [self._complaint] if self._complaint else []
 
     def _warn(self, text: str) -> None:
-        warnings.warn(f"TensorBoard{text}", BackbeatWarning, stacklevel=3)
+        warn(f"TensorBoard{text}")
 
     # Batches
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import re
 import stat
-import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,9 +29,10 @@ from backbeat.checkpoints.generation import (
     write_generation,
 )
 from backbeat.checkpoints.manifest import MANIFEST, Manifest, read_manifest
-from backbeat.errors import BackbeatWarning, CheckpointCorruptError, CheckpointError
+from backbeat.errors import CheckpointCorruptError, CheckpointError
 from backbeat.files import disk
 from backbeat.files.places import resolve
+from backbeat.warning import warn
 
 __all__ = ["Generations"]
 
@@ -87,7 +87,7 @@ class Generations:
         for path in self._paths():
             problem = self._remove(path)
             if problem is not None:
-                warnings.warn(problem, BackbeatWarning, stacklevel=3)
+                warn(problem)
         self.close()
         with contextlib.suppress(OSError):
             disk.current.remove_directory(self.directory)
@@ -102,7 +102,7 @@ class Generations:
         remained: list[str] = []
         path = self.write(Contents.of(state, is_finite=is_finite), remained)
         for problem in remained:
-            warnings.warn(problem, BackbeatWarning, stacklevel=2)
+            warn(problem)
         return path
 
     def write(self, contents: Contents, remained: list[str]) -> Path:
@@ -173,9 +173,7 @@ class Generations:
             why = "is used, because the weights of the newer ones are not finite"
         else:
             return
-        warnings.warn(
-            f"{self.directory}: generation {taken.number} {why}.", BackbeatWarning, stacklevel=4
-        )
+        warn(f"{self.directory}: generation {taken.number} {why}.")
 
     def _manifest(self, path: Path) -> Manifest | None:
         """The manifest, or None if the generation had to be set aside."""
@@ -205,7 +203,7 @@ class Generations:
             files.rename_directory(path, aside)
         except CheckpointError as another:
             said = f"{error} The generation before it is used. ({another})"
-        warnings.warn(f"{path} cannot be resumed: {said}", BackbeatWarning, stacklevel=5)
+        warn(f"{path} cannot be resumed: {said}")
 
     # The directory
 

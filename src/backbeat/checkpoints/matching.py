@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 
 from backbeat.checkpoints import keras3
 from backbeat.checkpoints.checkpoint import Array, LayerWeights, NamedArray, SavedWeights
-from backbeat.errors import BackbeatWarning, CheckpointCorruptError
+from backbeat.errors import CheckpointCorruptError
 from backbeat.registry import nearest
+from backbeat.warning import warn
 
 __all__ = ["match"]
 
@@ -58,11 +58,9 @@ def _pair_by_name(saved: SavedWeights, wanted: Sequence[LayerWeights]) -> Pairs:
         names = [layer.name for layer in wanted]
         offered = next((name for name in names if nearest(name, named)), None)
         hint = f" ({offered!r} here, {nearest(offered, named)!r} there)" if offered else ""
-        warnings.warn(
+        warn(
             f"{saved.path}: no layer of the file has a name of the model's{hint}; nothing was "
-            "loaded. Name the layers alike, or load without by_name.",
-            BackbeatWarning,
-            stacklevel=4,
+            "loaded. Name the layers alike, or load without by_name."
         )
     return ((layer, named.get(layer.name)) for layer in wanted)
 
@@ -120,7 +118,7 @@ def _report(saved: SavedWeights, problem: str, skip_mismatch: bool) -> None:
             f"{saved.path} does not fit the model: {problem} Build the model as it was when it "
             "was saved, or leave such layers as they are with skip_mismatch=True."
         )
-    warnings.warn(f"{saved.path}: {problem} Layer skipped.", BackbeatWarning, stacklevel=4)
+    warn(f"{saved.path}: {problem} Layer skipped.")
 
 
 def _arrays(layer: LayerWeights, source: LayerWeights) -> tuple[Array, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice, repeat
 from typing import Any, Literal
@@ -13,7 +12,7 @@ from backbeat.data.batches import Batch
 from backbeat.data.columns import columns, cut, head
 from backbeat.data.place import Place
 from backbeat.data.randomness import Randomness
-from backbeat.errors import BackbeatWarning
+from backbeat.warning import warn
 
 __all__ = ["ArraySource", "Shuffle"]
 
@@ -171,11 +170,9 @@ class ArraySource:
     def _capped(self, steps: int | None) -> int | None:
         if steps is None or steps <= self._whole:
             return steps
-        warnings.warn(
+        warn(
             f"steps={steps} were asked for, but {self._samples} samples make {self._whole} batches "
-            f"of {self.batch_size}; all of them are used, once.",
-            BackbeatWarning,
-            stacklevel=5,
+            f"of {self.batch_size}; all of them are used, once."
         )
         return None
 

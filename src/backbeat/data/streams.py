@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
 
 from backbeat.data.batches import Batch
 from backbeat.data.randomness import Randomness
-from backbeat.errors import BackbeatWarning, DataError
+from backbeat.errors import DataError
+from backbeat.warning import warn
 
 __all__ = ["StreamSource"]
 
@@ -186,11 +186,9 @@ class StreamSource:
             return
         self._warned = True
         wanted = "" if self._limit is None else f" of the {self._limit} wanted"
-        warnings.warn(
+        warn(
             f"The {self._label} ended: {self._last_epoch}{wanted} batches came in the last epoch, "
-            f"{self._came_before + self._last_epoch} in all. {self._advice()}",
-            BackbeatWarning,
-            stacklevel=3,
+            f"{self._came_before + self._last_epoch} in all. {self._advice()}"
         )
 
     def _ran_out(self) -> None:

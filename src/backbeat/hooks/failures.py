@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from typing import Any
 
-from backbeat.errors import BackbeatWarning
+from backbeat.warning import warn
 
 __all__ = ["Failures", "with_notes"]
 
@@ -35,11 +34,9 @@ class Failures(Counter[str]):
             raise error
         self[place] += 1
         if self[place] == 1:
-            warnings.warn(
+            warn(
                 f"{place} failed: {type(error).__name__}: {error}. Training goes on without it; "
-                "further failures of it are only counted.",
-                BackbeatWarning,
-                stacklevel=2,
+                "further failures of it are only counted."
             )
         return self._is_hopeless((id(callback), hook), place, ring)
 

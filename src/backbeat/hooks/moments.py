@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable
 from typing import Any
 
-from backbeat.errors import ArgumentTypeError, BackbeatWarning
+from backbeat.errors import ArgumentTypeError
 from backbeat.hooks.callback import Callback
 from backbeat.registry import nearest
+from backbeat.warning import warn
 
 __all__ = ["MOMENTS", "answers", "check_callback", "hook_of"]
 
@@ -81,11 +81,9 @@ def check_callback(callback: object) -> None:
     _check_hooks(callback)
     for name in _misspelt(callback):
         guess = nearest(name, MOMENTS)
-        warnings.warn(
+        warn(
             f"{type(callback).__name__}.{name} is never called: there is no such hook. "
-            f"Did you mean {guess}?",
-            BackbeatWarning,
-            stacklevel=3,
+            f"Did you mean {guess}?"
         )
 
 

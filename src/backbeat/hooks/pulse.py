@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from time import perf_counter
 from typing import Any
 
-from backbeat.errors import BackbeatWarning
 from backbeat.hooks.bell import Bell
 from backbeat.hooks.cost import Cost, is_sampled
+from backbeat.warning import warn
 
 __all__ = ["Pulse"]
 
@@ -57,11 +56,9 @@ class Pulse:
         for cost in (*self._begin.costs(), *self._end.costs()):
             if self._is_slow(cost, batch_seconds):
                 self._named.add((cost.callback, cost.hook))
-                warnings.warn(
+                warn(
                     f"{cost.callback}.{cost.hook} takes {cost.mean_seconds:.3f} s, "
-                    f"{cost.mean_seconds / batch_seconds:.0%} of a batch ({batch_seconds:.3f} s).",
-                    BackbeatWarning,
-                    stacklevel=2,
+                    f"{cost.mean_seconds / batch_seconds:.0%} of a batch ({batch_seconds:.3f} s)."
                 )
 
     def _is_slow(self, cost: Cost, batch_seconds: float) -> bool:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from typing import Any
 
-from backbeat.errors import BackbeatWarning
 from backbeat.hooks.bell import Bell
+from backbeat.warning import warn
 
 __all__ = ["Waits"]
 
@@ -37,11 +36,9 @@ class Waits(dict[str, int]):
         first = cause not in self
         self[cause] = self.get(cause, 0) + 1
         if first and self._warns:
-            warnings.warn(
+            warn(
                 f"{cause} reads values that are still on the device, so the device has to finish "
-                "and stands idle meanwhile. Read them less often, or at the end of the epoch.",
-                BackbeatWarning,
-                stacklevel=2,
+                "and stands idle meanwhile. Read them less often, or at the end of the epoch."
             )
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from torch import nn
 
 from backbeat import losses, metrics, optimizers
-from backbeat.errors import ArgumentError, BackbeatError, BackbeatWarning
+from backbeat.errors import ArgumentError, BackbeatError
 from backbeat.layers.naming import snake_case
 from backbeat.models.compiled import Compiled
 from backbeat.tensors import map_leaves
+from backbeat.warning import warn
 
 __all__ = ["compile_arguments", "training_config"]
 
@@ -186,11 +186,9 @@ class _Reader:
         if rates:
             self.left_out.append(f"its {len(rates)} groups of parameters, of the rates {rates}")
         if self.left_out:
-            warnings.warn(
+            warn(
                 f"{self.path}: the optimizer comes without {', '.join(self.left_out)}, which a "
-                "file of this kind cannot restore here; compile the model again if you need it.",
-                BackbeatWarning,
-                stacklevel=5,
+                "file of this kind cannot restore here; compile the model again if you need it."
             )
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from torch import nn
 
 from backbeat import layers
-from backbeat.errors import BackbeatWarning, StateError
+from backbeat.errors import StateError
 from backbeat.layers import Layer
 from backbeat.layers.wrappers import bare
 from backbeat.registry import Registry
+from backbeat.warning import warn
 
 __all__ = ["KNOWN_LAYERS", "KNOWN_MODELS", "layer_config", "sequential_config", "text_of"]
 
@@ -93,11 +93,9 @@ def text_of(config: Config | None, what: str, path: Any) -> str | None:
     try:
         return None if config is None else json.dumps(config)
     except (TypeError, ValueError) as error:
-        warnings.warn(
+        warn(
             f"{path} was saved without its {what}, which cannot be written as JSON: {error}. Let "
-            "get_config return plain numbers, texts, lists and dicts.",
-            BackbeatWarning,
-            stacklevel=4,
+            "get_config return plain numbers, texts, lists and dicts."
         )
         return None
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
-from backbeat.errors import ArgumentError, ArgumentTypeError, BackbeatWarning
+from backbeat.errors import ArgumentError, ArgumentTypeError
 from backbeat.flags import flag
 from backbeat.tensors import first_leaf
 from backbeat.training.arguments import whole_number
+from backbeat.warning import warn
 
 __all__ = ["explain_workers", "refuse_unavailable"]
 
@@ -20,11 +20,9 @@ def explain_workers(action: str, workers: Any, use_multiprocessing: Any) -> None
     if number <= 1 and not by_processes:
         return
     asked = f"workers={number}" if number > 1 else "use_multiprocessing=True"
-    warnings.warn(
+    warn(
         f"{asked} changes nothing: batches are drawn when they are needed. To load them in "
-        f"parallel pass a torch.utils.data.DataLoader with num_workers={max(number, 1)}.",
-        BackbeatWarning,
-        stacklevel=3,
+        f"parallel pass a torch.utils.data.DataLoader with num_workers={max(number, 1)}."
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping
 from os import PathLike
 from typing import Any, cast
@@ -12,12 +11,13 @@ import torch
 
 from backbeat.checkpoints import SavedWeights, format_of, read_weights
 from backbeat.checkpoints.checkpoint import NamedArray
-from backbeat.errors import ArgumentError, BackbeatWarning, CheckpointCorruptError
+from backbeat.errors import ArgumentError, CheckpointCorruptError
 from backbeat.initializers.initializer import at_most
 from backbeat.models.compile_config import compile_arguments
 from backbeat.models.model import Model
 from backbeat.models.rebuilding import model_from_config
 from backbeat.training.weights import assign_weights
+from backbeat.warning import warn
 
 __all__ = ["load_model"]
 
@@ -83,11 +83,7 @@ def _parsed(saved: SavedWeights, text: str | None, part: str) -> dict[str, Any]:
 
 def _compile(model: Model, saved: SavedWeights, custom: Mapping[str, Any]) -> None:
     if saved.training_config is None:
-        warnings.warn(
-            f"{saved.path} does not say how its model was compiled; call compile before fit.",
-            BackbeatWarning,
-            stacklevel=3,
-        )
+        warn(f"{saved.path} does not say how its model was compiled; call compile before fit.")
         return
     config = _parsed(saved, saved.training_config, "training_config")
     model.compile(**compile_arguments(config, custom, saved.path))

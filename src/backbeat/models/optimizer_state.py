@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,10 +11,11 @@ import numpy as np
 from torch import Tensor
 
 from backbeat.checkpoints import SavedWeights
-from backbeat.errors import BackbeatError, BackbeatWarning, DataError
+from backbeat.errors import BackbeatError, DataError
 from backbeat.layers.keras_weight import KerasWeight
 from backbeat.optimizers import Optimizer, TorchOptimizer
 from backbeat.tensors import to_tensor
+from backbeat.warning import warn
 
 __all__ = ["optimizer_arrays", "restore_optimizer"]
 
@@ -50,11 +50,7 @@ def restore_optimizer(
         else:
             optimizer.load_state_arrays(weights, _in_keras2_order(saved.optimizer_weights))
     except (BackbeatError, ValueError, TypeError, IndexError) as error:
-        warnings.warn(
-            f"{saved.path}: the optimizer state was left out, so it starts afresh: {error}",
-            BackbeatWarning,
-            stacklevel=4,
-        )
+        warn(f"{saved.path}: the optimizer state was left out, so it starts afresh: {error}")
         return
     if rate is not None:
         optimizer.lr = rate

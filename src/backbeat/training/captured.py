@@ -6,7 +6,6 @@ starts all of them at once. The optimizer stays outside, so that its rate may ch
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from backbeat.data import Batch
-from backbeat.errors import BackbeatWarning
 from backbeat.tensors import leaves, map_leaves
 from backbeat.training.target import Values
+from backbeat.warning import warn
 
 __all__ = ["Captured"]
 
@@ -76,12 +75,10 @@ class Captured:
             self._can_record = False
             # A recording that fails leaves its mark there, and no number could be drawn again.
             numbers.graphsafe_set_state(spare)
-            warnings.warn(
+            warn(
                 "cuda_graph=True: a batch cannot be recorded, so each is computed as usual. What "
                 "reads values of the GPU in Python, in forward, the loss or a metric, cannot be "
-                f"part of it. torch says: {str(error).splitlines()[0]}",
-                BackbeatWarning,
-                stacklevel=2,
+                f"part of it. torch says: {str(error).splitlines()[0]}"
             )
             return None
         return graph

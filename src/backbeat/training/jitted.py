@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any, cast
 
 import torch
 
-from backbeat.errors import BackbeatWarning
+from backbeat.warning import warn
 
 __all__ = ["Jitted"]
 
@@ -30,11 +29,9 @@ class Jitted:
         except Exception as error:
             result = self._plain(*given)
             self._compiled = None
-            warnings.warn(
+            warn(
                 "jit_compile=True: torch.compile cannot compile this model here, so it is computed "
-                f"as usual. torch says: {str(error).strip().splitlines()[0]}",
-                BackbeatWarning,
-                stacklevel=2,
+                f"as usual. torch says: {str(error).strip().splitlines()[0]}"
             )
             return result
 

@@ -13,13 +13,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from backbeat.callbacks import BaseLogger, History, ProgbarLogger, TerminateOnNaN
 from backbeat.data import Batch, size_of
-from backbeat.errors import BackbeatWarning, StateError
+from backbeat.errors import StateError
 from backbeat.hooks import CallbackList, Fetch, Logs
 from backbeat.training.arguments import verbosity, whole_number
 from backbeat.training.module_host import ModuleHost
@@ -28,6 +27,7 @@ from backbeat.training.run import Run
 from backbeat.training.schedulers import adopt
 from backbeat.training.signals import GRACE_SECONDS
 from backbeat.training.values import counted, settle
+from backbeat.warning import warn
 
 __all__ = ["Loop"]
 
@@ -272,9 +272,7 @@ class Loop(Run):
 
     def _warn_of(self, loss: float) -> None:
         self._warns_of_nan = False
-        warnings.warn(
+        warn(
             f"The loss of batch {self.batch} in epoch {self.epoch} is {loss}. Training goes on; "
-            "TerminateOnNaN() among the callbacks would end it here.",
-            BackbeatWarning,
-            stacklevel=2,
+            "TerminateOnNaN() among the callbacks would end it here."
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from os import PathLike
 
@@ -11,12 +10,13 @@ from torch import nn
 
 from backbeat.checkpoints import RawTensor, SavedTensors, read_tensors
 from backbeat.checkpoints.tensor_header import Place
-from backbeat.errors import BackbeatWarning, CheckpointCorruptError
+from backbeat.errors import CheckpointCorruptError
 from backbeat.files import place_of
 from backbeat.hooks import StopLatch
 from backbeat.layers._arguments import dtype_name
 from backbeat.layers.raw_tensors import from_raw
 from backbeat.layers.wrappers import bare, bare_name
+from backbeat.warning import warn
 
 __all__ = ["load_tensors", "state_of"]
 
@@ -92,11 +92,7 @@ def _refuse(path: str | PathLike[str], problems: list[str]) -> None:
 
 def _warn(path: str | PathLike[str], problems: list[str]) -> None:
     if problems:
-        warnings.warn(
-            f"{place_of(path)}: left as they are: {_listed(problems)}.",
-            BackbeatWarning,
-            stacklevel=5,
-        )
+        warn(f"{place_of(path)}: left as they are: {_listed(problems)}.")
 
 
 def _wrong_names(own: Mapping[str, torch.Tensor], saved: Held) -> list[str]:

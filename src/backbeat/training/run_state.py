@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -10,7 +9,7 @@ import torch
 from torch import nn
 
 from backbeat.data import Randomness, StreamSource, is_generator
-from backbeat.errors import BackbeatWarning, CheckpointError
+from backbeat.errors import CheckpointError
 from backbeat.hooks import CallbackList
 from backbeat.layers.wrappers import bare
 from backbeat.optimizers import Optimizer
@@ -20,6 +19,7 @@ from backbeat.training.feeds import Feeds
 from backbeat.training.staging import Staging
 from backbeat.training.structure import first_difference, structure_of, tensors_in
 from backbeat.training.tensor_trees import with_bytes, with_tensors
+from backbeat.warning import warn
 
 __all__ = ["RunState"]
 
@@ -140,11 +140,7 @@ class RunState:
         doubts = differences(resumed["environment"], here) + self.feeds.doubts()
         doubts += _unknown_counts(resumed)
         if doubts:
-            warnings.warn(
-                f"The run goes on, but perhaps not bit for bit: {'; '.join(doubts)}.",
-                BackbeatWarning,
-                stacklevel=4,
-            )
+            warn(f"The run goes on, but perhaps not bit for bit: {'; '.join(doubts)}.")
 
     def _load_model(self, resumed: Mapping[str, Any]) -> None:
         own = tensors_in(self._module)
@@ -165,11 +161,7 @@ class RunState:
                 each.load_state_dict(resumed["also"][name])
         missed = load_states(self._hooks, resumed["callbacks"])
         if missed:
-            warnings.warn(
-                f"The backup and this run have different callbacks: {'; '.join(missed)}.",
-                BackbeatWarning,
-                stacklevel=4,
-            )
+            warn(f"The backup and this run have different callbacks: {'; '.join(missed)}.")
         # Last, for whatever came before may have drawn some.
         self._randomness.restore(resumed["random"])
 

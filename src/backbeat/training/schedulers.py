@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, TypeAlias, cast
 
@@ -11,11 +10,12 @@ from torch.optim.lr_scheduler import CyclicLR, LRScheduler, OneCycleLR, ReduceLR
 
 from backbeat import optimizers
 from backbeat.callbacks._monitor import Monitor
-from backbeat.errors import ArgumentError, ArgumentTypeError, BackbeatWarning, StateError
+from backbeat.errors import ArgumentError, ArgumentTypeError, StateError
 from backbeat.hooks import Callback, Plan
 from backbeat.hooks.callback import Role
 from backbeat.hooks.host import as_host
 from backbeat.training.scheduler_state import pack, pack_groups, unpack, unpack_groups
+from backbeat.warning import warn
 
 __all__ = ["MakesScheduler", "TorchScheduler", "adopt"]
 
@@ -182,11 +182,9 @@ class TorchScheduler(Callback):
         known = as_host(self.model).direction(self.monitor)
         mode = cast(Any, scheduler).mode
         if known is not None and known != mode:
-            warnings.warn(
+            warn(
                 f"TorchScheduler: ReduceLROnPlateau has mode={mode!r}, but "
-                f"{self.monitor!r} gets better the other way. Give it mode={known!r}.",
-                BackbeatWarning,
-                stacklevel=2,
+                f"{self.monitor!r} gets better the other way. Give it mode={known!r}."
             )
 
     def _in_run(self) -> tuple[LRScheduler, optimizers.Optimizer]:
