@@ -31,14 +31,15 @@ class Received(list[tuple[str, dict[str, str], bytes]]):
 
 
 @contextlib.contextmanager
-def server(status: int = 200) -> Iterator[Received]:
-    """A real server on this machine, which answers everything with `status`."""
+def server(status: int = 200, before: Callable[[], Any] = int) -> Iterator[Received]:
+    """A real server on this machine; answers everything with `status`, once `before` is over."""
     received = Received()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             received.append((self.path, dict(self.headers), body))
+            before()
             self.send_response(status)
             self.send_header("Location", "http://localhost:1/elsewhere")
             self.end_headers()
@@ -166,23 +167,54 @@ def test_a_server_that_is_down_is_said_once_and_when_it_is_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two warnings for a whole outage."""
-    down = RemoteMonitor(f"http://127.0.0.1:{free_port()}")
+    monitor = RemoteMonitor("http://127.0.0.1:1")
+    posts: list[Any] = []
 
-    class Repair(Callback):
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            if epoch == 3:
-                monkeypatch.setattr("requests.post", lambda *args, **kwargs: None)
+    def post(*args: Any, **kwargs: Any) -> None:
+        posts.append(args)
+        if len(posts) <= 3:
+            raise requests.ConnectionError
 
+    monkeypatch.setattr("requests.post", post)
     with pytest.warns(BackbeatWarning) as caught:
-        play([Repair(), down], [{}] * 5)
+        play(monitor, [{}] * 5)
 
     assert [str(each.message) for each in caught] == [
         (
-            f"Could not reach RemoteMonitor root server at {down.root} (ConnectionError). Training "
-            "goes on; the epochs until it is back are not sent again."
+            "Could not reach RemoteMonitor root server at http://127.0.0.1:1 (ConnectionError). "
+            "Training goes on; the epochs until it is back are not sent again."
         ),
-        f"RemoteMonitor reaches {down.root} again; 3 epochs were not sent.",
+        "RemoteMonitor reaches http://127.0.0.1:1 again; 3 epochs were not sent.",
     ]
+
+
+def test_epochs_do_not_wait_for_the_server() -> None:
+    """It answers when the last epoch is over; then it has all of them in their order."""
+    is_over = threading.Event()
+
+    class Last(Callback):
+        def on_train_end(self, logs: Any = None) -> None:
+            is_over.set()
+
+    with server(before=is_over.wait) as received, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        play([Last(), RemoteMonitor(received.root, send_as_json=True)], [{}] * 3)
+
+    assert [json.loads(body)["epoch"] for _, _, body in received] == [0, 1, 2]
+
+
+def test_an_error_does_not_lose_the_epochs_before_it() -> None:
+    """They are with the server when `fit` raises."""
+
+    class Failing(Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 2:
+                raise ZeroDivisionError
+
+    with server() as received, pytest.raises(ZeroDivisionError):
+        play([RemoteMonitor(received.root), Failing()], [{}] * 3)
+
+    assert len(received) == 2
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, ClassVar, cast
-from urllib.parse import urlsplit, urlunsplit
 
 from backbeat.callbacks._arguments import check_flags
-from backbeat.callbacks._errands import Errands
+from backbeat.callbacks._postbox import Postbox
+from backbeat.callbacks._reachability import Reachability, shown
 from backbeat.callbacks._values import non_finite_text, number
 from backbeat.errors import ArgumentTypeError, MissingPackageError
 from backbeat.hooks.callback import Callback, Phase, Role, RunsOn
 from backbeat.hooks.plan import Plan
-from backbeat.warning import warn
 
 __all__ = ["RemoteMonitor"]
 
 _CONNECT_SECONDS = 2.0
 _ANSWER_SECONDS = 3.0
-# A server that sends a byte now and then answers for ever; no epoch waits longer than this.
+# How long the end of a run waits for a server that sends a byte now and then.
 _TOTAL_SECONDS = _CONNECT_SECONDS + _ANSWER_SECONDS
 
 
@@ -32,10 +30,11 @@ class RemoteMonitor(Callback):
     holds it as JSON text. `epoch` counts from 0. The JSON is strict: nan and infinity become null,
     and `non_finite` then says which was which.
 
-    Nothing the server does reaches the training: it waits 2 seconds for a connection and 3 for an
-    answer, of which only the status is read. Redirects are not followed, for `headers` may
+    Nothing the server does reaches the training: a thread posts, one epoch after the other, and
+    waits 2 seconds for a connection and 3 for an answer, of which only the status is read. The end
+    of the run waits for it, but 5 seconds at most. Redirects are not followed, for `headers` may
     hold a secret. One warning says when the server cannot be reached, one when it is back, one
-    when it answers with an error.
+    when it answers with an error. Called outside of a run, `on_epoch_end` posts in line.
 
     Needs `requests`; MissingPackageError, an ImportError, is raised before training without it.
     """
@@ -68,45 +67,45 @@ class RemoteMonitor(Callback):
         self._reset()
 
     def _reset(self) -> None:
-        self._missed = 0
-        self._unsent = 0
-        self._told_status = False
-        self._errands = Errands("RemoteMonitor")
+        self._server = Reachability(self.root)
+        self._box: Postbox | None = None
 
     def _check_plan(self, plan: Plan) -> None:
         _requests()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Forget what the server did in the run before."""
+        self._end(0)
         self._reset()
+        self._box = Postbox("RemoteMonitor")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Post the logs of this epoch."""
-        requests, message = _requests(), _message(epoch, logs or {})
-        try:
-            reply = self._reply(requests, message)
-        except Exception as error:
-            self._miss(error)
-            return
-        self._tell_if_back()
-        self._look_at(reply)
-
-    def _reply(self, requests: Any, message: dict[str, Any]) -> Any:
-        """What the server answers in time."""
-        replies: list[Any] = []
-        post = partial(self._post, requests, message)
-        is_over = self._is_free() and self._errands.run(
-            lambda: replies.append(post()), _TOTAL_SECONDS
+        """Hand the logs of this epoch over; outside of a run, post them here and now."""
+        post = partial(
+            self._server.make, partial(self._post, _requests(), _message(epoch, logs or {}))
         )
-        if not is_over:
-            raise TimeoutError
-        return replies[0]
+        is_in_a_run = self._box is not None
+        self._box = self._box or Postbox("RemoteMonitor")
+        self._box.put(post)
+        if is_in_a_run:
+            self._server.tell()
+        else:
+            self._end(_TOTAL_SECONDS)
 
-    def _is_free(self) -> bool:
-        try:
-            return self._errands.finish(0)
-        except Exception:  # of a post that was given up, and counted then
-            return True
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Wait at most 5 seconds for the server to have all epochs."""
+        self._end(_TOTAL_SECONDS)
+
+    def close(self) -> None:
+        """The same for a run that an error ended."""
+        self._end(_TOTAL_SECONDS)
+
+    def _end(self, seconds: float) -> None:
+        box, self._box = self._box, None
+        unmade = box.end(seconds) if box else 0
+        if unmade:
+            self._server = self._server.given_up(unmade)
+        self._server.tell()
 
     def _post(self, requests: Any, message: dict[str, Any]) -> Any:
         url = self.root + self.path
@@ -121,45 +120,15 @@ class RemoteMonitor(Callback):
             return requests.post(url, json=message, **options)
         return requests.post(url, {self.field: json.dumps(message, allow_nan=False)}, **options)
 
-    def _miss(self, error: Exception) -> None:
-        self._missed += 1
-        self._unsent += 1
-        if self._missed == 1:
-            # The name of the error alone: its text may hold what the url or the headers hide.
-            _warn(
-                f"Could not reach RemoteMonitor root server at {_shown(self.root)} "
-                f"({type(error).__name__}). Training goes on; the epochs until it is back are not "
-                "sent again."
-            )
-
-    def _tell_if_back(self) -> None:
-        missed, self._missed = self._missed, 0
-        if missed:
-            epochs = "1 epoch was" if missed == 1 else f"{missed} epochs were"
-            _warn(f"RemoteMonitor reaches {_shown(self.root)} again; {epochs} not sent.")
-
-    def _look_at(self, reply: Any) -> None:
-        status = None
-        # A reply may be anything, even something that raises when it is looked at.
-        with contextlib.suppress(Exception):
-            status = reply.status_code
-        with contextlib.suppress(Exception):
-            reply.close()
-        if isinstance(status, int) and status >= 300 and not self._told_status:
-            self._told_status = True
-            _warn(
-                f"RemoteMonitor: {_shown(self.root)} answers with status {status}, so it does not "
-                "take the epochs. Are path, field, headers and send_as_json what it expects?"
-            )
-
     def _troubles(self) -> list[str]:
-        return [f"{self._unsent} epochs were not sent to {_shown(self.root)}"] * bool(self._unsent)
+        unsent = self._server.unsent
+        return [f"{unsent} epochs were not sent to {shown(self.root)}"] * bool(unsent)
 
     # State
 
     def __getstate__(self) -> dict[str, Any]:
-        running = ("_missed", "_unsent", "_told_status", "_errands")
-        return {name: value for name, value in vars(self).items() if name not in running}
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name not in ("_server", "_box")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -219,17 +188,3 @@ def _as_json(value: Any, name: str, unusual: dict[str, str]) -> Any:
 
 def _is_whole(value: Any) -> bool:
     return hasattr(value, "item") and isinstance(value.item(), int)
-
-
-def _shown(root: str) -> str:
-    """`root` without a user's name and password."""
-    try:
-        parts = urlsplit(root)
-    except ValueError:
-        return "the given root"
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
-
-
-def _warn(text: str) -> None:
-    warn(text)
