@@ -200,10 +200,16 @@ def main() -> None:
     """Measure, save, print."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--quick", action="store_true", help="nothing beyond thousands")
-    quick = arguments.parse_args().quick
+    arguments.add_argument(
+        "--million", action="store_true", help="`fit` up to a million batches too: minutes more"
+    )
+    chosen = arguments.parse_args()
+    quick = chosen.quick
     torch.set_num_threads(1)
     rows = [
-        *by_batches([100, 1_000] if quick else [1_000, 10_000, 100_000]),
+        *by_batches(
+            [100, 1_000] if quick else [1_000, 10_000, 100_000, *[1_000_000] * chosen.million]
+        ),
         *by_logged_batches([1_000, 10_000] if quick else [1_000, 10_000, 100_000, 1_000_000]),
         *by_callbacks([10, 100] if quick else [10, 100, 1_000, 10_000]),
         *by_metrics([10, 100] if quick else [10, 100, 1_000, 10_000]),
