@@ -34,7 +34,7 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
         try:
             return self._things[name]
         except KeyError:
-            raise UnknownNameError(self._miss(name)) from None
+            raise self.miss(name) from None
 
     def described(
         self, given: Any, spell: Callable[[str], str] = str
@@ -60,10 +60,14 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
     def __len__(self) -> int:
         return len(self._things)
 
-    def _miss(self, name: str) -> str:
-        closest = nearest(name, self._things)
+    def miss(self, name: str, others: Iterable[str] = ()) -> UnknownNameError:
+        """The error for a name that is neither registered nor among `others`."""
+        names = sorted({*self._things, *others})
+        closest = nearest(name, names)
         guess = f"; did you mean {closest!r}?" if closest else "."
-        return f"{self.kind} {name!r} is not known{guess} Known: {', '.join(sorted(self._things))}."
+        return UnknownNameError(
+            f"{self.kind} {name!r} is not known{guess} Known: {', '.join(names)}."
+        )
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

@@ -55,8 +55,13 @@ def test_class_numbers_for_one_hot_loss_teach() -> None:
     """The most common mistake is answered with the way out."""
     with pytest.raises(DataError, match="use 'sparse_categorical_crossentropy' or utils"):
         losses.get("categorical_crossentropy")(torch.tensor([0, 1]), torch.rand(2, 3))
-    with pytest.raises(DataError, match="use the loss or metric without 'sparse_'"):
+    with pytest.raises(DataError) as caught:
         losses.get("sparse_categorical_crossentropy")(torch.rand(2, 3), torch.rand(2, 3))
+    assert str(caught.value) == (
+        "y_true has shape (2, 3), but sparse labels are class numbers: of shape (2,) or (2, 1) for "
+        "a y_pred of shape (2, 3). For one-hot labels use the loss or metric without 'sparse_' in "
+        "its name."
+    )
     with pytest.raises(DataError, match="use 'binary_crossentropy' after a sigmoid"):
         losses.get("categorical_crossentropy")(torch.rand(2, 1), torch.rand(2, 1))
 

@@ -173,3 +173,9 @@ def nothing(y_true: torch.Tensor, y_pred: torch.Tensor) -> None: ...
 
 def wide(y_true: torch.Tensor, y_pred: torch.Tensor) -> torch.Tensor:
     return torch.zeros(3)
+
+
+def test_a_misspelt_accuracy() -> None:
+    """The names whose meaning depends on the model are offered too."""
+    with pytest.raises(UnknownNameError, match="'acuracy' is not known; did you mean 'accuracy'"):
+        metrics.get("acuracy")

@@ -7,7 +7,7 @@ from torch import nn
 
 from backbeat.callbacks import ModelCheckpoint
 from backbeat.errors import ArgumentTypeError, StateError
-from backbeat.layers import Activation, Dense, Embedding, Flatten
+from backbeat.layers import Activation, BatchNormalization, Dense, Embedding, Flatten
 from backbeat.models import Sequential
 from tests.training.examples import X, Y, softmax_model
 
@@ -363,3 +363,31 @@ def test_data_are_only_lent_to_layers_that_cannot_write_into_them(make, lent):
 
     assert model._settle_place().lends is lent
     np.testing.assert_array_equal(x, before)
+
+
+def test_freezing_a_whole_model():
+    """`model.trainable = False` freezes layers of ours and of torch's, built or not; True frees."""
+    for layers in ([Dense(5, input_dim=4), nn.Linear(5, 3)], [Dense(5), nn.Linear(5, 3)]):
+        base = Sequential(layers)
+        base.trainable = False
+        model = Sequential([base, Dense(3)])
+        model.compile("adam", "mse")
+        if not base.built:
+            model.predict(X)
+
+        assert not base.trainable
+        assert changed(model, lambda m=model: m.fit(X, Y, verbose=0)) == [False] * 4 + [True] * 2
+        base.trainable = True
+        assert base.trainable
+        assert changed(model, lambda m=model: m.fit(X, Y, verbose=0)) == [True] * 6
+
+
+def test_a_frozen_model_keeps_its_moving_means():
+    """Batch normalization in a frozen model does not follow the batches."""
+    model = Sequential([BatchNormalization(input_dim=4), Dense(3)])
+    model.trainable = False
+    model.layers[1].trainable = True
+    model.compile("sgd", "mse")
+    model.fit(X, Y, verbose=0)
+
+    assert not model.layers[0].moving_mean.any()

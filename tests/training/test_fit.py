@@ -16,7 +16,7 @@ from backbeat.callbacks import (
     ProgbarLogger,
     TerminateOnNaN,
 )
-from backbeat.errors import BackbeatWarning, DataError
+from backbeat.errors import ArgumentError, BackbeatWarning, DataError
 from backbeat.layers import Dense, Dropout
 from backbeat.models import Sequential
 from backbeat.testing import HookRecorder
@@ -457,6 +457,8 @@ class Nested(Callback):
         self.model.predict_on_batch(X)
 
 
+# That a hook which trains takes long is no news.
+@pytest.mark.filterwarnings("ignore:Nested.* takes ")
 @pytest.mark.parametrize(
     "hooks",
     [
@@ -680,4 +682,40 @@ def test_labels_that_are_missing_are_told():
 
     assert str(caught.value) == (
         "The model has one output, but the data have no labels. Pass y, or batches (x, y)."
+    )
+
+
+@pytest.mark.parametrize("freq", [["1"], (0,), {2.5}])
+def test_epochs_to_validate_after_are_numbers(freq):
+    """A list that names no epoch would validate in silence never."""
+    with pytest.raises(ValueError if freq == (0,) else TypeError, match="an epoch in validation_f"):
+        softmax_model().fit(X, Y, verbose=0, validation_data=(X, Y), validation_freq=freq)
+
+
+@pytest.mark.parametrize("data", [X, (X, None)])
+def test_validation_needs_labels(data):
+    """It is said before training, not after an epoch of it."""
+    with pytest.raises(DataError) as caught:
+        softmax_model().fit(X, Y, verbose=0, validation_data=data)
+
+    assert str(caught.value) == (
+        "validation_data holds no labels; pass (x, y) or (x, y, sample_weight)."
+    )
+    assert not getattr(caught.value, "__notes__", [])
+
+
+def test_a_generator_to_validate_on_needs_an_end():
+    """One that never ends would never come back from its first validation."""
+
+    def endless():
+        while True:
+            yield X, Y
+
+    with pytest.raises(ArgumentError) as caught:
+        softmax_model().fit(X, Y, verbose=0, validation_data=endless())
+
+    assert str(caught.value) == (
+        "validation_data is a generator, which may never end, and if it does is used up by the "
+        "first validation. Pass validation_steps=, the number of batches in each; or arrays or a "
+        "DataLoader."
     )

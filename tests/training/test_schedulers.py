@@ -168,7 +168,7 @@ def test_bare_scheduler_among_the_callbacks() -> None:
 
     wrapped = adopt([other, [scheduler]])
     assert wrapped[0] is other
-    assert isinstance(wrapped[1][0], TorchScheduler)
+    assert isinstance(wrapped[1], TorchScheduler)
     assert fit(trained, [[scheduler]], 3)["lr"] == [0.1, 0.05, 0.025]
 
 

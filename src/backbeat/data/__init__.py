@@ -1,6 +1,7 @@
 """Anything a user has → batches, settled before the loop begins."""
 
 from backbeat.data.array_source import ArraySource
+from backbeat.data.arrays import is_array
 from backbeat.data.batches import Batch, Source, size_of
 from backbeat.data.feeds import feed_of
 from backbeat.data.place import Place
@@ -18,6 +19,7 @@ __all__ = [
     "StreamSource",
     "as_source",
     "feed_of",
+    "is_array",
     "is_generator",
     "size_of",
     "split_tail",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from backbeat import forks
-from backbeat.errors import ArgumentTypeError
 from backbeat.hooks.bell import Bell
 from backbeat.hooks.callback import PHASES, Callback
 from backbeat.hooks.cost import CostTable
 from backbeat.hooks.failures import Failures, with_notes
+from backbeat.hooks.flattening import flat
 from backbeat.hooks.moments import MOMENTS, check_callback
 from backbeat.hooks.plan import Plan
 from backbeat.hooks.pulse import Pulse
@@ -25,7 +25,8 @@ Values = dict[str, Any] | None
 class CallbackList:
     """The callbacks of a run, in the order of their phases; rings each moment on all of them.
 
-    Takes one callback, a list, or any nesting of lists. Usable by itself, without model or params.
+    Takes one callback, or any nesting of lists and other iterables. Usable by itself, without
+    model or params.
 
     >>> said = []
     >>> class Speaker(Callback):
@@ -37,7 +38,7 @@ class CallbackList:
     """
 
     def __init__(self, callbacks: Any = None) -> None:
-        self.callbacks = list(_flat(callbacks))
+        self.callbacks = list(flat(callbacks))
         for callback in self.callbacks:
             check_callback(callback)
         self.failures = Failures()
@@ -267,18 +268,3 @@ def _writes(callback: Any) -> bool:
 def _given(logs: Values) -> dict[str, Any]:
     """`logs`, or a new empty dict that the callbacks of this call share."""
     return {} if logs is None else logs
-
-
-def _flat(callbacks: Any) -> Iterator[Any]:
-    """The callbacks in one callback, or in any nesting of lists and tuples."""
-    if callbacks is None:
-        return
-    if isinstance(callbacks, (list, tuple, CallbackList)):
-        for each in cast(list[Any], callbacks):
-            yield from _flat(each)
-    elif isinstance(callbacks, (str, bytes, dict)):
-        raise ArgumentTypeError(
-            f"callbacks is {callbacks!r}; pass a callback or a list of callbacks."
-        )
-    else:
-        yield callbacks

@@ -48,11 +48,11 @@ def class_indices(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor | None
     wanted = y_pred.shape[:-1]
     if y_true.shape != wanted:
         if y_true.shape != (*wanted, 1):
-            raise shapes_differ(
-                y_true,
-                y_pred,
-                "Sparse labels are class numbers of shape (batch,) or (batch, 1); for one-hot "
-                "labels use the loss or metric without 'sparse_' in its name.",
+            raise DataError(
+                f"y_true has shape {tuple(y_true.shape)}, but sparse labels are class numbers: of "
+                f"shape {tuple(wanted)} or {(*wanted, 1)} for a y_pred of shape "
+                f"{tuple(y_pred.shape)}. For one-hot labels use the loss or metric without "
+                "'sparse_' in its name."
             )
         y_true = y_true.squeeze(-1)
     if y_true.dtype is torch.int64:

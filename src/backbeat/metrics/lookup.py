@@ -44,6 +44,8 @@ def get(
     if isinstance(identifier, str):
         if identifier in CHOICES:
             return chosen(name, None if loss is None else losses.get(loss), output_shape)
+        if identifier not in known:
+            raise known.miss(identifier, CHOICES)
         return from_function(name, known[identifier])
     thing: Any = cast(object, identifier)
     if inspect.isclass(thing) or not callable(thing):

@@ -67,7 +67,7 @@ class Fitting(Preparing):
 
         Raises DataError for data that are empty or contradict each other, before the first batch.
         """
-        self._require_compiled("fit")
+        compiled = self._require_compiled("fit")
         explain_workers("fit", workers, use_multiprocessing)
         epochs = whole_number("epochs", epochs, 0)
         initial_epoch = whole_number("initial_epoch", initial_epoch, 0)
@@ -80,6 +80,8 @@ class Fitting(Preparing):
         if held_out is None and share:
             (x, y, sample_weight), tail = split_tail(x, y, sample_weight, share)
             held_out = Validation.given(tail)
+        if held_out is not None:
+            held_out.require(labels=compiled.loss is not None, steps=validation_steps)
         place = self._settle_place()
         source = as_source(
             x,

@@ -14,7 +14,7 @@ from backbeat.errors import StateError
 from backbeat.hooks import GraphLayer
 from backbeat.models.binding import bind
 from backbeat.models.compiled import Compiled
-from backbeat.models.hosting import Hosting
+from backbeat.models.freezing import Freezing
 from backbeat.optimizers import Optimizer
 from backbeat.training.calls import caller
 from backbeat.training.inspection import ModuleInspection
@@ -25,7 +25,7 @@ from backbeat.training.step import Step, StepSettings
 __all__ = ["Preparing"]
 
 
-class Preparing(Hosting):
+class Preparing(Freezing):
     """The part of a model that gets it ready to run over data."""
 
     def __init__(self) -> None:

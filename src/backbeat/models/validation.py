@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from backbeat.data import Place, Source, as_source
-from backbeat.errors import ArgumentError, BackbeatError
+from backbeat.data import Place, Source, as_source, is_array
+from backbeat.errors import ArgumentError, BackbeatError, DataError
 from backbeat.tensors import leaves
 
 __all__ = ["Validation"]
@@ -36,6 +36,19 @@ class Validation:
                 f"validation_data has {len(parts)} parts; pass (x, y) or (x, y, sample_weight)."
             )
         return Validation(*parts, is_arrays=True)
+
+    def require(self, *, labels: bool, steps: int | None) -> None:
+        """Raise for what would show only after an epoch: no labels, or no end."""
+        if labels and self.y is None and (self.is_arrays or is_array(self.x)):
+            raise DataError(
+                "validation_data holds no labels; pass (x, y) or (x, y, sample_weight)."
+            )
+        if steps is None and hasattr(self.x, "__next__"):
+            raise ArgumentError(
+                f"validation_data is a {type(self.x).__name__}, which may never end, and if it "
+                "does is used up by the first validation. Pass validation_steps=, the number of "
+                "batches in each; or arrays or a DataLoader."
+            )
 
     def source(self, batch_size: int | None, steps: int | None, place: Place) -> Source:
         """The batches to evaluate on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import Any, cast
 
 from backbeat.errors import ArgumentError, ArgumentTypeError
@@ -89,5 +89,8 @@ def verbosity(value: Any) -> int:
 def whole_numbers(name: str, value: Any) -> int | Container[int]:
     """`value` as an int of at least 1, or a container of epoch numbers counted from 1."""
     if isinstance(value, Container) and not isinstance(value, (str, bytes)):
+        if isinstance(value, (list, tuple, set, frozenset)):
+            for each in cast(Iterable[Any], value):
+                whole_number(f"an epoch in {name}", each, minimum=1)
         return cast(Container[int], value)
     return whole_number(name, value, minimum=1)

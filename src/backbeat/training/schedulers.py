@@ -13,6 +13,7 @@ from backbeat.callbacks._monitor import Monitor
 from backbeat.errors import ArgumentError, ArgumentTypeError, StateError
 from backbeat.hooks import Callback, Plan
 from backbeat.hooks.callback import Role
+from backbeat.hooks.flattening import flat
 from backbeat.hooks.host import as_host
 from backbeat.training.scheduler_state import pack, pack_groups, unpack, unpack_groups
 from backbeat.warning import warn
@@ -220,17 +221,15 @@ class TorchScheduler(Callback):
         return state
 
 
-def adopt(callbacks: Any) -> Any:
+def adopt(callbacks: Any) -> list[Any]:
     """`callbacks`, nested as they may be, with every bare scheduler of torch's in a TorchScheduler.
 
     >>> adopt([None])
-    [None]
+    []
     """
-    if isinstance(callbacks, LRScheduler):
-        return TorchScheduler(callbacks)
-    if isinstance(callbacks, (list, tuple)):
-        return [adopt(each) for each in cast(list[Any], callbacks)]
-    return callbacks
+    return [
+        TorchScheduler(each) if isinstance(each, LRScheduler) else each for each in flat(callbacks)
+    ]
 
 
 def _checked(scheduler: Any, optimizer: optimizers.Optimizer) -> LRScheduler:
