@@ -15,6 +15,7 @@ __all__ = [
     "leaves",
     "map_leaves",
     "record_fields",
+    "same_trees",
     "to_numpy",
     "to_tensor",
 ]
@@ -97,3 +98,24 @@ def record_fields(record: Any) -> list[tuple[str, Any]]:
 def first_leaf(tree: Any) -> Any:
     """The first leaf of `tree`, or None if it has none."""
     return next(leaves(tree), None)
+
+
+def same_trees(one: Any, other: Any) -> bool:
+    """Whether two trees hold the same values in the same places, bit for bit; nan equals itself."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, Mapping):
+        theirs = cast(Mapping[Any, Any], other)
+        pairs = cast(Mapping[Any, Any], one).items()
+        return one.keys() == theirs.keys() and all(same_trees(v, theirs[k]) for k, v in pairs)
+    if isinstance(one, (list, tuple)):
+        pairs = zip(cast(Any, one), other, strict=False)
+        return len(cast(Any, one)) == len(other) and all(same_trees(a, b) for a, b in pairs)
+    if isinstance(one, torch.Tensor):
+        one, other = to_numpy(one), to_numpy(other)
+    if isinstance(one, np.ndarray):
+        array, like = cast(Any, one), other
+        return (array.dtype, array.shape) == (like.dtype, like.shape) and (
+            array.tobytes() == like.tobytes()
+        )
+    return bool(one == other) or (one != one and other != other)

@@ -129,6 +129,7 @@ def test_an_error_leaves_the_last_save(tmp_path):
     assert names(tmp_path) == ["gen-000001"]
     assert state_in(tmp_path)["position"] == {
         "epoch": 1,
+        "begun": False,
         "batches": 0,
         "part": 0,
         "epoch_logs": state_in(tmp_path)["position"]["epoch_logs"],

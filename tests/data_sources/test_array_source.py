@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from backbeat.data import Place, as_source
+from backbeat.data import Place, Randomness, as_source
 from backbeat.errors import BackbeatWarning
+from backbeat.tensors import same_trees
 
 
 def source_of(*arrays, training=True, place=None, **settings):
@@ -211,3 +212,18 @@ def test_arrays_never_end():
     source.warn_ended()
 
     assert not source.exhausted
+
+
+def test_the_random_numbers_before_a_batch_that_failed():
+    """Those from before the order of a pass was drawn, where none of it is done."""
+    randomness = Randomness()
+    source = source_of(np.arange(7.0), batch_size=3, shuffle=True)
+    source.watch(randomness)
+    before = randomness.state()
+    batches = source.batches()
+    torch.rand(1)
+    now = randomness.state()
+
+    assert same_trees(source.random_before(0), before)
+    next(iter(batches))
+    assert same_trees(source.random_before(1), now)

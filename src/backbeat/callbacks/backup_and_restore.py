@@ -149,16 +149,17 @@ class BackupAndRestore(Callback):
             ) from failure
 
     def on_exception(self, error: BaseException) -> None:
-        """Save, if the run was ended between two batches; wait for it.
+        """Save, if it is known how the run stood after its last whole batch; wait for it.
 
-        Ctrl-C, SIGTERM and a DataLoader's worker that dies end a run there.
+        It is, when Ctrl-C or SIGTERM ended it, or when the data, the validation or a callback at
+        the end of the epoch failed.
         """
         self._ended_normally = False
         if self._backup is not None:
             if not self._backup.save(self.model):
                 error.add_note(
-                    "BackupAndRestore saved nothing at this end, which is not one between two "
-                    "batches; a restart goes on from the last backup."
+                    "BackupAndRestore saved nothing at this end, from which no run could go on "
+                    "exactly; a restart goes on from the last backup."
                 )
             self._backup.take_up(wait=True)
 

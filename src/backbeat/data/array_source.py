@@ -58,6 +58,8 @@ class ArraySource:
         self._endless = self._passes() if training and steps is not None else None
         self._now: torch.Tensor | None = None
         self._ahead: tuple[int, torch.Tensor | None] = (0, None)
+        self._randomness: Randomness | None = None
+        self._before_order: dict[str, Any] | None = None
         # Batches of the present pass: those of earlier epochs, of the present one, of it skipped.
         self._earlier = self._coming = self._skipped = 0
 
@@ -98,7 +100,15 @@ class ArraySource:
         """Nothing: arrays never end."""
 
     def watch(self, randomness: Randomness) -> None:
-        """Nothing: the order of the present pass tells all."""
+        """To be called before the first epoch of a run that `position` will be asked of."""
+        self._randomness = randomness
+
+    def random_before(self, done: int) -> dict[str, Any] | None:
+        """The random numbers as they were before the fetch that failed after `done` batches."""
+        begins = self.position(done, over=False)["order"] is None
+        if begins and self._before_order is not None:
+            return self._before_order
+        return None if self._randomness is None else self._randomness.state()
 
     def position(self, done: int, *, over: bool) -> dict[str, Any]:
         """Where it stands after `done` batches of the epoch, which is `over` or goes on."""
@@ -161,6 +171,8 @@ class ArraySource:
         """The row numbers of one pass, or None for all rows as they come."""
         if not self._shuffle:
             return self._rows
+        if self._randomness is not None:
+            self._before_order = self._randomness.state()
         if self._shuffle == "batch":
             order = _batchwise_order(self._samples, self.batch_size)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -41,18 +41,20 @@ class Randomness:
         if name in self._unclaimed:
             _restore(generator, self._unclaimed.pop(name))
 
+    @property
+    def readers(self) -> dict[str, Callable[[], Any]]:
+        """What tells each part of the state."""
+        return {
+            "python": random.getstate,
+            "numpy": lambda: np.random.get_state(legacy=False),
+            "torch": torch.get_rng_state,
+            "cuda": _cuda_states,
+            "named": lambda: {name: _state_of(each) for name, each in self.named.items()},
+        }
+
     def state(self) -> dict[str, Any]:
         """Where all of them stand now: plain values, arrays and tensors of their own."""
-        # Asking for the state of CUDA would start it, which costs memory on the device.
-        used = torch.cuda.is_available() and torch.cuda.is_initialized()
-        devices = range(torch.cuda.device_count()) if used else ()
-        return {
-            "python": random.getstate(),
-            "numpy": np.random.get_state(legacy=False),
-            "torch": torch.get_rng_state(),
-            "cuda": [torch.cuda.get_rng_state(device) for device in devices],
-            "named": {name: _state_of(each) for name, each in self.named.items()},
-        }
+        return {name: read() for name, read in self.readers.items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Let all of them go on from there; what this machine does not have is left out."""
@@ -67,6 +69,13 @@ class Randomness:
                 _restore(self.named[name], each)
             else:
                 self._unclaimed[name] = each
+
+
+def _cuda_states() -> list[torch.Tensor]:
+    # Asking for the state of CUDA would start it, which costs memory on the device.
+    used = torch.cuda.is_available() and torch.cuda.is_initialized()
+    devices = range(torch.cuda.device_count()) if used else ()
+    return [torch.cuda.get_rng_state(device) for device in devices]
 
 
 def _state_of(generator: Any) -> Any:

@@ -7,6 +7,7 @@ from itertools import chain, islice
 from typing import Any
 
 from backbeat.data.batches import Batch
+from backbeat.data.lookout import Lookout
 from backbeat.data.randomness import Randomness
 from backbeat.errors import DataError
 from backbeat.warning import warn
@@ -38,6 +39,7 @@ class StreamSource:
         self._last_epoch = 0
         self.exhausted = False
         self._randomness: Randomness | None = None
+        self._lookout: Lookout | None = None
         self._mark: dict[str, Any] | None = None
         self._before_pass = 0
         self._skipped = 0
@@ -81,12 +83,17 @@ class StreamSource:
 
     def raw(self) -> Iterator[Any]:
         """The batches of the next epoch as they come."""
-        stream, self._pass_ended = self._stream(), False
         self._came_before += self._last_epoch
         self._last_epoch, self._skipped = self._skipped, 0
+        lookout = self._lookout
+        if lookout is not None:
+            lookout.begin_epoch()
+        stream, self._pass_ended = self._stream(), False
         for batch in islice(stream, self._limit and self._limit - self._last_epoch):
             self._last_epoch += 1
             yield batch
+            if lookout is not None:
+                lookout.look()
         self._pass_ended = self._limit is None
 
     def peek(self) -> Batch:
@@ -122,7 +129,14 @@ class StreamSource:
 
     def watch(self, randomness: Randomness) -> None:
         """To be called before the first epoch of a run that `position` will be asked of."""
-        self._randomness = randomness
+        self._randomness, self._lookout = randomness, Lookout(randomness)
+
+    def random_before(self, done: int) -> dict[str, Any] | None:
+        """The random numbers as they were before the fetch that failed after `done` batches.
+
+        None if nobody knows.
+        """
+        return None if self._lookout is None else self._lookout.state()
 
     def position(self, done: int, *, over: bool) -> dict[str, Any]:
         """Where it stands after `done` batches of the epoch, which is `over` or goes on."""
@@ -133,6 +147,7 @@ class StreamSource:
             "before": taken if over else self._came_before,
             "done": 0 if over else done,
             "in_pass": in_pass,
+            "ended": bool(in_pass) and self._pass_ended,
             "mark": self._mark if in_pass else None,
             "exhausted": self.exhausted,
         }
@@ -146,17 +161,19 @@ class StreamSource:
             self._begin_anew()
             return
         self._before_pass = self._came_before + self._skipped - in_pass
+        # One more than there are: some draw random numbers when they come to their end.
+        skip = in_pass + position["ended"]
         if self._mark is not None and self._randomness is not None:
             self._randomness.restore(self._mark)
         if self._mark is None or not self.restartable:
             # What `peek` began, or what cannot be begun again.
             self._begun = self._stream()
-            for _ in islice(self._begun, in_pass):
+            for _ in islice(self._begun, skip):
                 pass
         elif self._endless is None:
-            self._begun = self.open_at(in_pass)
+            self._begun = self.open_at(skip)
         else:
-            self._begun, self._endless = None, chain(self.open_at(in_pass), self._passes())
+            self._begun, self._endless = None, chain(self.open_at(skip), self._passes())
 
     def _begin_anew(self) -> None:
         """Forget a pass that was begun to look at its first batch: the next one is opened later."""

@@ -88,11 +88,9 @@ class Feeds:
             for each in [*self._met, *rest]
         ]
 
-    @property
-    def are_fetched_elsewhere(self) -> bool:
-        """Whether workers fetch the batches of the present one."""
-        now = self._now
-        return now is not None and bool(now.feed.describe().get("the number of workers"))
+    def random_before(self, done: int) -> dict[str, Any] | None:
+        """The random numbers before the fetch that failed, as far as the present one knows."""
+        return None if self._now is None else self._now.feed.random_before(done)
 
     def describe(self) -> dict[str, Any]:
         """What must be the same for a resumed run to be exact."""

@@ -55,7 +55,8 @@ def fit(model: Any, step: Step, source: Source, settings: Settings) -> History:
             step.reset_metrics(lasting=source.lasting)
             for batch in loop.batches(source):
                 loop.log_values(train(batch))
-            step.flush()
+            if step.flush():
+                loop.mark_boundary()
             if loop.epoch_is_whole and settings.validates(epoch):
                 loop.log_epoch(**_validate(loop, step, cast(Source, settings.validation)))
             if source.exhausted and epoch + 1 < settings.epochs:

@@ -161,6 +161,7 @@ class Loop(Run):
         epoch = self.epoch
         self._next_epoch, self._is_in_batches = epoch + 1, False
         self.hooks.on_epoch_end(epoch, self._epoch_logs)
+        self._boundary = None
         _ = self.stopping  # where it was asked is known only now
         self.epoch = None
 
@@ -168,19 +169,24 @@ class Loop(Run):
 
     def batches(self, loader: Iterable[Data]) -> Iterator[Data]:
         """Yield what `loader` yields, ringing the batch moments around each."""
-        hooks, means, fetch = self.hooks, self._averages.averages, self.fetch
-        signals = self._signals
         if self.epoch is None:
             raise StateError("batches was called outside of an epoch of loop.epochs().")
         self._end_left_batch()
         self._parts, self._is_left = self._parts + 1, False
         data_left = self.run_state.follow(loader, done=self._batches_done)
+        self._boundary = None
         if self._ahead is not None and self._parts <= self._ahead["part"]:
             return
         first = self._arrive()
-        self._batches_done, self._is_in_batches, batch = first, True, first - 1
-        if self._is_to_stop():
-            return
+        self._batches_done, self._is_in_batches = first, True
+        if not self._is_to_stop():
+            yield from self._ringing(data_left, first)
+        self.mark_boundary()
+
+    def _ringing(self, data_left: Iterable[Data], first: int) -> Iterator[Data]:
+        """Yield the batches that are left of an epoch, of which `first` are done."""
+        hooks, means, fetch = self.hooks, self._averages.averages, self.fetch
+        signals, batch = self._signals, first - 1
         signals.fetching = True
         try:
             for batch, data in enumerate(data_left, first):
@@ -203,7 +209,7 @@ class Loop(Run):
             if signals.fetching:
                 # A worker of the loader that the same Ctrl-C has ended is no error.
                 signals.check()
-                self._note_fetch_error(error)
+                self._fetch_error = error
                 error.add_note(f"while fetching batch {batch + 1} of epoch {self.epoch}")
             raise
         finally:

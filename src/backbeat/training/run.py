@@ -10,6 +10,7 @@ from typing import Any, Self
 from backbeat.callbacks import History
 from backbeat.errors import CheckpointError
 from backbeat.hooks import CallbackList, Logs, Plan, Stop, Waits
+from backbeat.training.boundary import Boundary
 from backbeat.training.module_host import TrainingHost
 from backbeat.training.notices import say_troubles
 from backbeat.training.plan import check_rate_owners
@@ -61,12 +62,16 @@ class Run:
         self._parts, self._is_left = 0, False
         # Where in its first epoch a resumed run goes on, until it is there.
         self._ahead: Mapping[str, Any] | None = None
-        self._is_in_batches = self._has_failed = False
+        self._is_in_batches = False
+        # Where all batches of the epoch were done, until another one or another epoch begins.
+        self._boundary: Boundary | None = None
         self.epoch: int | None = None
         self._epoch_logs: dict[str, Any] = {}
         self.batch: int | None = None
         self.batch_logs: Logs | None = None
         self._stop: Stop | None = None
+        # What the run failed with, and what the data failed with, which may be the same.
+        self._error: BaseException | None = None
         self._fetch_error: Exception | None = None
 
     def __enter__(self) -> Self:
@@ -122,19 +127,12 @@ class Run:
         if self.epoch is not None:
             where = f"in epoch {self.epoch}"
             error.add_note(where if self.batch is None else f"{where}, batch {self.batch}")
-        # What a signal or a loader's workers ended stands between two batches; nobody knows where
-        # anything else left it.
-        self._has_failed = error not in (self._signals.raised, self._fetch_error)
+        self._error = error
         self._record()
         try:
             self.hooks.on_exception(error)
         finally:
             self._close(error)
-
-    def _note_fetch_error(self, error: Exception) -> None:
-        """The data ended with `error`; if they come from workers, this process is as it was."""
-        if self.run_state.is_fetched_elsewhere:
-            self._fetch_error = error
 
     def _close(self, error: BaseException | None = None) -> None:
         self._signals.leave()
@@ -172,21 +170,47 @@ class Run:
     # Going on where an earlier process was killed
 
     def capture_run(self, memory: dict[str, Any] | None = None) -> dict[str, Any] | None:
-        """The whole run as plain data; None where it does not stand between two batches."""
-        if self.batch_logs is not None or self._has_failed or self._ahead is not None:
+        """The whole run as plain data; None where it does not stand between two batches.
+
+        After a failure it is the run as it stood before the data, the validation or the callbacks
+        at the end of the epoch failed; None if that is not known.
+        """
+        if self.batch_logs is not None or self._ahead is not None:
             return None
-        is_asked = self.stopping and self._latch.by not in SIGNAL_NAMES
-        done = self._batches_done if self.batch is None else self.batch + 1
+        error = self._error
+        if error is not None and self._boundary is not None:
+            return self.run_state.capture_at(self._boundary, memory)
+        # What a signal ended stands between two batches; nobody knows where another error left it.
+        if error not in (None, self._signals.raised, self._fetch_error):
+            return None
+        return self.run_state.capture(
+            self._position(),
+            done=self._done,
+            over=not self._is_in_batches or self._is_left,
+            memory=memory,
+            fetching=error is not None and error is self._fetch_error,
+        )
+
+    @property
+    def _done(self) -> int:
+        return self._batches_done if self.batch is None else self.batch + 1
+
+    def _position(self) -> dict[str, Any]:
         over = not self._is_in_batches
-        position = {
+        is_asked = self.stopping and self._latch.by not in SIGNAL_NAMES
+        return {
             "epoch": self._next_epoch if over or self.epoch is None else self.epoch,
-            "batches": 0 if over or self._is_left else done,
+            "begun": not over,
+            "batches": 0 if over or self._is_left else self._done,
             "part": 0 if over else self._parts - (not self._is_left),
             "epoch_logs": dict(self._epoch_logs),
             "stop": asdict(self._stop) if is_asked and self._stop is not None else None,
         }
-        over = over or self._is_left
-        return self.run_state.capture(position, done=done, over=over, memory=memory)
+
+    def mark_boundary(self) -> None:
+        """Remember that all batches of the epoch are done, as what follows may fail."""
+        if self.run_state.is_kept:
+            self._boundary = self.run_state.mark(self._position(), self._done)
 
     def _check_reach(self, epochs: int, position: Mapping[str, Any]) -> None:
         """A run that ends earlier would undo nothing, and take its end for that of the backup."""
@@ -200,7 +224,7 @@ class Run:
     def restore_run(self, state: Mapping[str, Any]) -> None:
         """Go on from what `capture_run` gave: the epochs and batches done are not done again."""
         position = state["position"]
-        is_midway = bool(position["batches"] or position["part"])
+        is_midway = bool(position["begun"])
         self._check_reach(position["epoch"] + is_midway, position)
         self.run_state.restore(state)
         self._next_epoch = position["epoch"]

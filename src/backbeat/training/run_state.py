@@ -13,6 +13,7 @@ from backbeat.errors import CheckpointError
 from backbeat.hooks import CallbackList
 from backbeat.layers.wrappers import bare
 from backbeat.optimizers import Optimizer
+from backbeat.training.boundary import Boundary, likeness_of
 from backbeat.training.callback_states import load_states, states_of
 from backbeat.training.environment import differences, environment_of
 from backbeat.training.feeds import Feeds
@@ -24,6 +25,8 @@ from backbeat.warning import warn
 __all__ = ["RunState"]
 
 Data = TypeVar("Data")
+
+_MOVING = ("position", "callbacks", "data", "random")
 
 
 class RunState:
@@ -55,26 +58,64 @@ class RunState:
         done: int,
         over: bool,
         memory: dict[str, Any] | None = None,
-    ) -> dict[str, Any]:
+        fetching: bool = False,
+    ) -> dict[str, Any] | None:
         """All of it, on the host, sharing no memory with what goes on training.
 
-        The tensors lie in `memory`, until it is given to the next call.
+        The tensors lie in `memory`, until it is given to the next call. None if the run failed
+        while `fetching` a batch, and nobody knows which random numbers were drawn for that.
         """
-        module, optimizer = self._module, self._optimizer
-        weights = tensors_in(module)
-        state = {
-            "finite": all(_is_finite(tensor) for tensor in weights.values()),
+        random = self.feeds.random_before(done) if fetching else self._randomness.state()
+        if random is None:
+            return None
+        moving = {
             "position": position,
-            "structure": structure_of(module, optimizer),
-            "environment": environment_of(module) | self.feeds.describe(),
-            "weights": weights,
+            "callbacks": states_of(self._hooks),
+            "data": self.feeds.positions(done, over=over),
+            "random": random,
+        }
+        return self._gathered(self._lasting(), moving, memory)
+
+    def mark(self, position: Mapping[str, Any], done: int) -> Boundary:
+        """To remember that the batches of an epoch are all done."""
+        return Boundary(
+            position=position,
+            callbacks=states_of(self._hooks),
+            data=self.feeds.positions(done, over=False),
+            random=self._randomness.state(),
+            likeness=likeness_of(self._lasting()),
+        )
+
+    def capture_at(
+        self, boundary: Boundary, memory: dict[str, Any] | None = None
+    ) -> dict[str, Any] | None:
+        """As `capture`, as the run stood at `boundary`; None if it has been trained since."""
+        lasting = self._lasting()
+        if not boundary.still_holds(lasting):
+            return None
+        moving = {name: getattr(boundary, name) for name in _MOVING}
+        return self._gathered(lasting, moving, memory)
+
+    def _lasting(self) -> dict[str, Any]:
+        """What only training changes."""
+        optimizer = self._optimizer
+        return {
+            "weights": tensors_in(self._module),
             "optimizer": None if optimizer is None else optimizer.state_dict(),
             "gradients": self._gradients(),
-            "step": None if self.step is None else self.step.state_dict(),
-            "callbacks": states_of(self._hooks),
             "also": {name: each.state_dict() for name, each in self._also.items()},
-            "data": self.feeds.positions(done, over=over),
-            "random": self._randomness.state(),
+        }
+
+    def _gathered(
+        self, lasting: dict[str, Any], moving: dict[str, Any], memory: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        state = {
+            "finite": all(_is_finite(tensor) for tensor in lasting["weights"].values()),
+            "structure": structure_of(self._module, self._optimizer),
+            "environment": environment_of(self._module) | self.feeds.describe(),
+            "step": None if self.step is None else self.step.state_dict(),
+            **lasting,
+            **moving,
         }
         kept = {} if memory is None else memory
         return with_bytes(state, kept.setdefault("staging", Staging()))
@@ -123,11 +164,6 @@ class RunState:
         feed = self.feeds.of(data, done=done)
         return feed.raw() if isinstance(feed, StreamSource) and feed is not data else data
 
-    @property
-    def is_fetched_elsewhere(self) -> bool:
-        """Whether workers fetch the data, so that this process draws no random number for it."""
-        return self.feeds.are_fetched_elsewhere
-
     def take_up(self) -> None:
         """In a resumed run: from here on all is as it was; in others nothing."""
         resumed, self._resumed = self._resumed, None
@@ -175,9 +211,8 @@ class RunState:
 
 
 def _is_midway(resumed: Mapping[str, Any]) -> bool:
-    """Whether the run stood in the midst of an epoch, which has had batches."""
-    position = resumed["position"]
-    return bool(position["batches"] or position["part"])
+    """Whether the run stood in the midst of an epoch."""
+    return bool(resumed["position"]["begun"])
 
 
 def _unknown_counts(resumed: Mapping[str, Any]) -> list[str]:

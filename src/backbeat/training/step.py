@@ -197,14 +197,15 @@ class Step:
         self._update()
         return True
 
-    def flush(self) -> None:
-        """Step with what is left at the end of an epoch, and tell those who listen."""
+    def flush(self) -> bool:
+        """Step with what is left at the end of an epoch, and tell those who listen; says if so."""
         if not self._gathered_batches:
-            return
+            return False
         self._update()
         if self._heard is not None:
             hooks, index, logs = self._heard
             hooks.on_step_end(index, logs)
+        return True
 
     def _update(self) -> None:
         _, optimizer = self._compiled()
