@@ -5,8 +5,9 @@ The public names are loaded on first use, so that importing backbeat costs next 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from backbeat.lazy import lazily
 
 if TYPE_CHECKING:
     from backbeat import (
@@ -56,23 +57,12 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Callback": "callbacks",
-    "Layer": "layers",
-    "Loop": "training",
-    "Model": "models",
-    "Sequential": "models",
-    "load_model": "models",
+    "Callback": "backbeat.callbacks",
+    "Layer": "backbeat.layers",
+    "Loop": "backbeat.training",
+    "Model": "backbeat.models",
+    "Sequential": "backbeat.models",
+    "load_model": "backbeat.models",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'backbeat' has no attribute {name!r}")
-    module = importlib.import_module(f"backbeat.{_HOMES.get(name, name)}")
-    thing = getattr(module, name) if name in _HOMES else module
-    globals()[name] = thing
-    return thing
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazily(__name__, _HOMES, set(__all__) - set(_HOMES))

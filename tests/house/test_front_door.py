@@ -18,13 +18,23 @@ def in_fresh_python(code: str) -> str:
 
 
 def test_import_loads_nothing_heavy():
-    """`import backbeat` loads neither torch, NumPy nor any room of the house."""
+    """`import backbeat` loads neither torch, NumPy nor any room, only what opens the rooms."""
     loaded = in_fresh_python(
         "import sys, backbeat; print(*[name for name in sys.modules "
         "if name.split('.')[0] in ('torch', 'numpy') or name.startswith('backbeat.')])"
     )
 
-    assert loaded == ""
+    assert loaded == "backbeat.lazy"
+
+
+def test_callbacks_are_loaded_one_by_one():
+    """`fit` without callbacks does not wait for TensorBoard to be loaded, nor for any other."""
+    loaded = in_fresh_python(
+        "import sys; from backbeat.callbacks import History; from backbeat.models import Model; "
+        "print([name for name in sys.modules if name.endswith(('.tensorboard', '.csv_logger'))])"
+    )
+
+    assert loaded == "[]"
 
 
 def test_import_is_light():

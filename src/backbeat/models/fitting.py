@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from typing import Any, Literal
 
-from backbeat.callbacks import History
+from backbeat.callbacks.history import History
 from backbeat.data import as_source, split_tail
 from backbeat.models.keras_arguments import explain_workers
 from backbeat.models.preparing import Preparing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from typing import Any
 
-from backbeat.callbacks import History
+from backbeat.callbacks.history import History
 from backbeat.models.single_batches import SingleBatches
 
 __all__ = ["Generators"]

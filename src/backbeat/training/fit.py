@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
-from backbeat.callbacks import History, ProgbarLogger
+from backbeat.callbacks.history import History
+from backbeat.callbacks.progbar_logger import ProgbarLogger
 from backbeat.data import Batch, Source
 from backbeat.hooks import CallbackList
 from backbeat.training.arrivals import putting_off

@@ -16,7 +16,10 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from backbeat.callbacks import BaseLogger, History, ProgbarLogger, TerminateOnNaN
+from backbeat.callbacks.base_logger import BaseLogger
+from backbeat.callbacks.history import History
+from backbeat.callbacks.progbar_logger import ProgbarLogger
+from backbeat.callbacks.terminate_on_nan import TerminateOnNaN
 from backbeat.data import Batch, size_of
 from backbeat.errors import StateError
 from backbeat.hooks import CallbackList, Fetch, Logs

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backbeat.callbacks import LambdaCallback, ProgbarLogger
+from backbeat.callbacks.lambda_callback import LambdaCallback
+from backbeat.callbacks.progbar_logger import ProgbarLogger
 from backbeat.errors import ArgumentError
 from backbeat.hooks import CallbackList, Plan
 from backbeat.hooks.moments import answers

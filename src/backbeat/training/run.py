@@ -7,7 +7,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
-from backbeat.callbacks import History
+from backbeat.callbacks.history import History
 from backbeat.errors import CheckpointError
 from backbeat.hooks import CallbackList, Logs, Plan, Stop, Waits
 from backbeat.training.boundary import Boundary
