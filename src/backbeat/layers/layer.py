@@ -24,6 +24,7 @@ from backbeat.layers._building import finishing
 from backbeat.layers._configurations import arguments_in
 from backbeat.layers._inputs import weight_dtype
 from backbeat.layers._regularized import Regularized
+from backbeat.layers.inference import inferring
 from backbeat.layers.keras_layout import below, keras_weights, others
 from backbeat.layers.keras_weight import KerasWeight
 from backbeat.tensors import first_leaf, map_leaves
@@ -94,10 +95,8 @@ class Layer(Regularized):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the outputs, found by calling the layer on zeros; builds it if need be."""
         zeros = torch.zeros([2 if size is None else size for size in input_shape])
-        was_training = self.training
-        with torch.no_grad():
-            outputs = self.eval()(zeros)
-        self.train(was_training)
+        with inferring(self):
+            outputs = self(zeros)
         return map_leaves(lambda output: (None, *output.shape[1:]), outputs)
 
     def get_config(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from backbeat.errors import ArgumentTypeError
+from backbeat.layers.inference import inferring
 from backbeat.tensors import leaves, map_leaves
 
 __all__ = ["Node", "Symbol", "SymbolicCall", "new_input"]
@@ -148,11 +149,5 @@ def _computed(
     probes = map_leaves(
         lambda symbol: symbol.probes[min(number, len(symbol.probes) - 1)], list(args)
     )
-    modes = [(module, module.training) for module in layer.modules()]
-    layer.eval()
-    try:
-        with torch.no_grad():
-            return nn.Module.__call__(layer, *probes, **keywords)
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    with inferring(layer):
+        return nn.Module.__call__(layer, *probes, **keywords)

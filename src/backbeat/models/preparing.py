@@ -20,7 +20,8 @@ from backbeat.training.calls import caller
 from backbeat.training.inspection import ModuleInspection
 from backbeat.training.objective import Penalties
 from backbeat.training.placement import device_of, pick_device, place_of
-from backbeat.training.step import Step, StepSettings
+from backbeat.training.step import Step
+from backbeat.training.step_settings import StepSettings
 
 __all__ = ["Preparing"]
 
@@ -124,7 +125,7 @@ class Preparing(Freezing):
             None if self._compiled is None else self._compiled.optimizer,
             layers=self._wiring(),
             input_count=self._input_count(),
-            gradient_scale=1.0 if step is None else step.gradient_scale,
+            gradient_scale=step.gradients.scale if step and self._compiled else 1.0,
             is_compiled=self._settings.jit_compile,
         )
 

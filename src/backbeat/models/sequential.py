@@ -11,6 +11,7 @@ from torch import nn
 from backbeat.errors import ArgumentTypeError, StateError
 from backbeat.hooks import GraphLayer
 from backbeat.layers import Conv1D, Conv2D, Dense, Embedding, Flatten, InputLayer, Reshape
+from backbeat.layers.inference import inferring
 from backbeat.layers.naming import snake_case, unique_name
 from backbeat.layers.symbol import Symbol
 from backbeat.models.config import KNOWN_MODELS, sequential_config
@@ -74,18 +75,9 @@ class Sequential(Model):
             if self._probe is not None:
                 self._input_shape = (None, *self._probe.shape[1:])
         if self._probe is not None:
-            self._probe = self._sent(layer, self._probe)
-            self.output_shapes[self._names[-1]] = (None, *self._probe.shape[1:])
-
-    def _sent(self, layer: nn.Module, zeros: torch.Tensor) -> torch.Tensor:
-        modes = [(module, module.training) for module in layer.modules()]
-        layer.eval()
-        try:
-            with torch.no_grad():
-                return layer(zeros)
-        finally:
-            for module, mode in modes:
-                module.training = mode
+            with inferring(layer):
+                self._probe = probe = layer(self._probe)
+            self.output_shapes[self._names[-1]] = (None, *probe.shape[1:])
 
     def pop(self) -> None:
         """Take the last layer away again."""
@@ -105,7 +97,8 @@ class Sequential(Model):
             return None
         zeros = _zeros(shape[1:], self._sequence[0])
         for layer in self._sequence:
-            zeros = self._sent(layer, zeros)
+            with inferring(layer):
+                zeros = layer(zeros)
         return zeros
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -118,7 +111,8 @@ class Sequential(Model):
         if self.takes_one_tensor:
             x = only_input(self, x)
         for name, layer in self.named_layers():
-            x = self._sent(layer, x)
+            with inferring(layer):
+                x = layer(x)
             self.output_shapes[name] = (None, *x.shape[1:])
         self._probe = x[:1]
 

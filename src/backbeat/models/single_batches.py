@@ -24,7 +24,7 @@ class SingleBatches(Fitting):
         source = self._single(x, y, sample_weight, class_weight)
         step = self._ready(source, training=True)
         self.train()
-        step.reset_metrics()
+        step.begin_epoch()
         return _read(step, step.train(next(source.batches())))
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:

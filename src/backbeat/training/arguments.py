@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from backbeat.errors import ArgumentError, ArgumentTypeError
 from backbeat.flags import flag
-from backbeat.training.step import StepSettings
+from backbeat.training.step_settings import StepSettings
 
 __all__ = [
     "fraction",

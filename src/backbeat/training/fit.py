@@ -53,7 +53,7 @@ def fit(model: Any, step: Step, source: Source, settings: Settings) -> History:
         train = putting_off(_trainer(step, loop), step.device)
         for epoch in loop.epochs(after_each=source.epoch_ended):
             model.train()
-            step.reset_metrics(lasting=source.lasting)
+            step.begin_epoch(lasting=source.lasting)
             for batch in loop.batches(source):
                 loop.log_values(train(batch))
             if step.flush():

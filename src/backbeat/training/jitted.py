@@ -10,7 +10,7 @@ import torch
 
 from backbeat.warning import warn
 
-__all__ = ["Jitted"]
+__all__ = ["Jitted", "warn_uncompiled"]
 
 
 class Jitted:
@@ -29,11 +29,17 @@ class Jitted:
         except Exception as error:
             result = self._plain(*given)
             self._compiled = None
-            warn(
-                "jit_compile=True: torch.compile cannot compile this model here, so it is computed "
-                f"as usual. torch says: {str(error).strip().splitlines()[0]}"
-            )
+            warn_uncompiled(error)
             return result
+
+
+def warn_uncompiled(error: Exception) -> None:
+    """Say that `error` of the compiler is the reason for doing without it."""
+    said = str(error).strip().splitlines() or [type(error).__name__]
+    warn(
+        "jit_compile=True: torch.compile cannot compile this model here, so it is computed as "
+        f"usual. torch says: {said[0]}"
+    )
 
 
 def _apart(plain: Callable[..., Any]) -> Callable[..., Any]:

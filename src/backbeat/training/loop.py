@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -26,18 +25,17 @@ from backbeat.hooks import CallbackList, Fetch, Logs
 from backbeat.training.arguments import verbosity, whole_number
 from backbeat.training.module_host import ModuleHost
 from backbeat.training.plan import has_bar, plan_of, run_params
-from backbeat.training.run import Run
+from backbeat.training.run_logs import RunLogs
 from backbeat.training.schedulers import adopt
 from backbeat.training.signals import GRACE_SECONDS
-from backbeat.training.values import counted, settle
-from backbeat.warning import warn
+from backbeat.training.values import counted
 
 __all__ = ["Loop"]
 
 Data = TypeVar("Data")
 
 
-class Loop(Run):
+class Loop(RunLogs):
     """Rings train, epoch and batch moments around the body of a training loop.
 
     `module` is the `nn.Module` being trained (or a `Model`), `optimizer` its torch optimizer; the
@@ -144,12 +142,6 @@ class Loop(Run):
         steps = self.params["steps"]
         return not self._latch.requested or (steps is not None and self._batches_done >= steps)
 
-    def log_epoch(self, **values: Any) -> None:
-        """Add values, such as `val_loss`, to the logs of the epoch."""
-        if self.epoch is None:
-            raise StateError("log_epoch was called outside of an epoch of loop.epochs().")
-        self._epoch_logs.update(settle(values, wait=True))
-
     def _finish(self) -> None:
         self._end_left_batch()
         self._end_epoch()
@@ -238,31 +230,6 @@ class Loop(Run):
                 self._signals.check()
             yield batch
 
-    def log_batch(self, *, size: int | None = None, **values: Any) -> None:
-        """Log values of the current batch; tensors on a device stay there until they are read.
-
-        `size` is the number of samples, where it is not the length of what the loader yielded.
-        """
-        logs = self.batch_logs
-        if logs is None:
-            raise StateError("log_batch was called outside of a batch of loop.batches(...).")
-        if size is not None:
-            logs["size"] = size
-        self.log_values(settle(values))
-
-    def log_values(self, values: dict[str, Any]) -> None:
-        """Log settled values: floats, or what is to be read late."""
-        logs = self.batch_logs
-        assert logs is not None
-        logs.weights = getattr(values, "weights", None)
-        loss = values.get("loss")
-        if type(loss) is not float or self._stateful:
-            logs.add_late(values)
-        else:
-            logs.add(values, getattr(values, "late", None))
-        if type(loss) is float and self._warns_of_nan and not math.isfinite(loss):
-            self._warn_of(loss)
-
     def _end_left_batch(self) -> None:
         """End the batch at which the body left its loop over batches by a break."""
         if self.batch_logs is not None:
@@ -278,10 +245,3 @@ class Loop(Run):
             self._batches_done = self.batch + 1
             _ = self.stopping  # where it was asked is known only now
             self.batch = None
-
-    def _warn_of(self, loss: float) -> None:
-        self._warns_of_nan = False
-        warn(
-            f"The loss of batch {self.batch} in epoch {self.epoch} is {loss}. Training goes on; "
-            "TerminateOnNaN() among the callbacks would end it here."
-        )

@@ -11,13 +11,14 @@ from backbeat.data import Batch
 from backbeat.errors import DataError
 from backbeat.tensors import leaves
 from backbeat.training.calls import Labelled
+from backbeat.training.forward import Forward
 from backbeat.training.jitted import Jitted
 from backbeat.training.own_loss import loss_in
 from backbeat.training.target import Target, Values
 
 __all__ = ["Objective", "Penalties"]
 
-Forward = Callable[[Any], Any]
+Call = Callable[[Any], Any]
 Penalties = Callable[[], list[torch.Tensor]]
 
 
@@ -43,6 +44,9 @@ class Objective:
         self._heads = tuple(target.head for target in self._targets if target.head is not None)
         self._judged = tuple(target for target in self._targets if target.has_loss)
         self._judge: Callable[..., Any] = self._judge_only if self._only else self._judge_all
+        self._held_against = self._single_label if self._only else self._all_labels
+        # Else the module has found the loss itself, and gives it.
+        self._takes_outputs = self._only is None or self._only.has_loss
         self._labelled = tuple(target for target in self._targets if target.needs_labels)
         each = () if self._only else tuple(f"{target.name}_loss" for target in self._judged)
         measured = tuple(name for target in self._targets for name in target.names)
@@ -70,53 +74,72 @@ class Objective:
 
     def __call__(self, forward: Forward, batch: Batch) -> tuple[torch.Tensor, Values]:
         """The loss of `batch`, differentiable, and its values by name."""
-        if not self.takes_outputs:
+        if not self._takes_outputs:
             return self._of_its_own(forward, batch)
-        if self._only is None:
-            return self._of_several(forward, batch)
-        if batch.y is None:
-            # A likely slip is fit((x, y)): what the model makes of such inputs tells more.
-            forward(batch.x)
-        target, y, weight = self._only, _single(batch.y, "labels"), batch.weight
-        if weight is not None and not isinstance(weight, torch.Tensor):
-            weight = _single(weight, "sample weights")
-        outputs, loss = self._without_heads(forward, batch.x, y, weight)
-        loss = self._penalized(loss)
+        y, weight = self._held_against(forward, batch)
+        outputs, each, loss = self._without_heads(forward, batch.x, y, weight)
+        if self._penalties is not None:
+            loss = self._penalized(loss)
         values = Values(loss=_settled(loss))
-        target.measure(outputs, y, weight, values)
+        if self._only is not None:
+            self._only.measure(outputs, y, weight, values)
+        else:
+            self._measure_all(outputs, each, y, weight, values)
         return loss, values
 
-    @property
-    def takes_outputs(self) -> bool:
-        """Whether it finds the loss itself, from what the module gives; else the module has it."""
-        return self._only is None or self._only.has_loss
+    def loss(self, forward: Forward, batch: Batch) -> torch.Tensor:
+        """The loss of `batch`, differentiable; nothing is measured."""
+        y, weight = self._held_against(forward, batch)
+        return self._penalized(self._without_heads(forward, batch.x, y, weight)[-1])
 
     def compile(self) -> None:
         """Let torch.compile make one function of the module and its loss."""
         self._judge = Jitted(self._judge)
 
+    def uncompile(self) -> bool:
+        """Find the loss as usual from now on; whether it was found by compiled code."""
+        was_compiled = isinstance(self._judge, Jitted)
+        self._judge = self._judge_only if self._only else self._judge_all
+        return was_compiled
+
+    def _single_label(self, forward: Forward, batch: Batch) -> tuple[Any, Any]:
+        """What one output is held against, and how much each sample counts."""
+        if batch.y is None:
+            # A likely slip is fit((x, y)): what the model makes of such inputs tells more.
+            forward(batch.x)
+        y, weight = _single(batch.y, "labels"), batch.weight
+        if weight is not None and not isinstance(weight, torch.Tensor):
+            weight = _single(weight, "sample weights")
+        return y, weight
+
+    def _all_labels(self, forward: Forward, batch: Batch) -> tuple[Any, Any]:
+        """The same for several outputs, in their order."""
+        labels = self._per_target(batch.y, "labels")
+        return labels, self._per_target(batch.weight, "sample weights")
+
     def _without_heads(self, forward: Forward, x: Any, y: Any, weight: Any) -> Any:
         """What `_judge` gives, the outputs with a head being those before its activation."""
-        heads = self._heads
+        # Compiled as a whole, if at all, from the inputs to the loss.
+        call, heads = forward.plain(x), self._heads
         if not heads:
-            return self._judge(forward, x, y, weight)
+            return self._judge(call, x, y, weight)
         for head in heads:
             head.skip(True)
         try:
-            return self._judge(forward, x, y, weight)
+            return self._judge(call, x, y, weight)
         finally:
             for head in heads:
                 head.skip(False)
 
-    def _judge_only(self, forward: Forward, x: Any, y: Any, weight: Any) -> Any:
-        """The outputs and their loss, for a model with one of each."""
-        outputs = forward(x)
+    def _judge_only(self, call: Call, x: Any, y: Any, weight: Any) -> Any:
+        """The outputs, and the loss, for a model with one of each."""
+        outputs = call(x)
         loss = cast(Target, self._only).loss(outputs, y, weight)
-        return outputs, loss if self._share == 1 else loss * self._share
+        return outputs, None, loss if self._share == 1 else loss * self._share
 
-    def _judge_all(self, forward: Forward, x: Any, labels: Any, weights: Any) -> Any:
+    def _judge_all(self, call: Call, x: Any, labels: Any, weights: Any) -> Any:
         """All outputs, the loss of each, and what they add up to."""
-        outputs = list(leaves(forward(x)))
+        outputs = list(leaves(call(x)))
         each = {
             target.name: target.loss(output, y, weight)
             for target, output, y, weight in zip(
@@ -134,17 +157,13 @@ class Objective:
         loss = self._penalized(loss_in(outputs))
         return loss, Values(loss=_settled(loss))
 
-    def _of_several(self, forward: Forward, batch: Batch) -> tuple[torch.Tensor, Values]:
-        labels = self._per_target(batch.y, "labels")
-        weights = self._per_target(batch.weight, "sample weights")
-        outputs, each, total = self._without_heads(forward, batch.x, labels, weights)
-        loss = self._penalized(total)
-        values = Values(loss=_settled(loss))
-        for name, one in each.items():
+    def _measure_all(
+        self, outputs: Any, losses: Mapping[str, Any], labels: Any, weights: Any, values: Values
+    ) -> None:
+        for name, one in losses.items():
             values[f"{name}_loss"] = _settled(one)
         for target, output, y, weight in zip(self._targets, outputs, labels, weights, strict=True):
             target.measure(output, y, weight, values)
-        return loss, values
 
     def _penalized(self, loss: torch.Tensor) -> torch.Tensor:
         if self._penalties is not None:

@@ -113,7 +113,7 @@ class RunState:
             "finite": all(_is_finite(tensor) for tensor in lasting["weights"].values()),
             "structure": structure_of(self._module, self._optimizer),
             "environment": environment_of(self._module) | self.feeds.describe(),
-            "step": None if self.step is None else self.step.state_dict(),
+            "step": None if self.step is None else self.step.gradients.state_dict(),
             **lasting,
             **moving,
         }
@@ -122,7 +122,7 @@ class RunState:
 
     def _gradients(self) -> dict[str, torch.Tensor]:
         """Those that wait for their step; in your own loop nobody else knows which do."""
-        if self.step is not None and not self.step.gathers:
+        if self.step is not None and not self.step.gradients.batches:
             return {}
         named = self._module.named_parameters()
         return {name: each.grad for name, each in named if each.grad is not None}
@@ -191,7 +191,7 @@ class RunState:
             gradient = resumed["gradients"].get(name)
             parameter.grad = None if gradient is None else gradient.to(parameter.device)
         if self.step is not None and resumed["step"] is not None:
-            self.step.load_state_dict(resumed["step"])
+            self.step.gradients.load_state_dict(resumed["step"])
         for name, each in self._also.items():
             if name in resumed["also"]:
                 each.load_state_dict(resumed["also"][name])
