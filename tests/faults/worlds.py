@@ -199,6 +199,13 @@ class RecordedDisk(files.Disk):
                     self._open[descriptor][1] = offset + written
             return written
 
+    def seek(self, descriptor: int, offset: int, whence: int) -> int:
+        with self._lock:
+            place = super().seek(descriptor, offset, whence)
+            if descriptor in self._open and self._open[descriptor][1] >= 0:
+                self._open[descriptor][1] = place
+            return place
+
     def truncate(self, descriptor: int, size: int) -> None:
         with self._lock:
             super().truncate(descriptor, size)

@@ -20,6 +20,7 @@ WRITING = {
     "write",
     "truncate",
     "set_mode",
+    "start_writeback",
     "fsync",
     "close",
     "replace",

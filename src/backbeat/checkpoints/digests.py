@@ -3,34 +3,53 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from backbeat.checkpoints.checkpoint import Array, RawTensor
-from backbeat.checkpoints.pieces import Buffer, pieces
+from backbeat.checkpoints.pieces import Buffer, pieces, sliced
 from backbeat.errors import CheckpointCorruptError
 
-__all__ = ["of_array", "of_tensor", "of_text", "verify"]
+__all__ = ["Passing", "of", "of_text", "verify"]
 
 
-def of_tensor(tensor: RawTensor) -> str:
-    """SHA-256 over dtype, shape and bytes, as 64 hexadecimal digits.
+class Passing:
+    """The bytes of an array or tensor on their way somewhere, digested as they pass by.
 
-    The shape is part of it: the same bytes in another shape are other weights.
+    The dtype and the shape are part of the digest: the same bytes in another shape are other
+    weights.
+
+    >>> import numpy as np
+    >>> passing = Passing(np.ones(2))
+    >>> sum(len(piece) for piece in passing)
+    16
+    >>> passing.digest == of(np.ones(2))
+    True
     """
-    return _digest(tensor.dtype, tensor.shape, [tensor.data])
+
+    def __init__(self, content: RawTensor | Array) -> None:
+        is_raw = isinstance(content, RawTensor)
+        dtype = content.dtype if is_raw else content.dtype.name
+        self._sha256 = hashlib.sha256(f"{dtype} {list(content.shape)}\n".encode())
+        self._pieces = sliced(content.data) if is_raw else pieces(content)
+
+    def __iter__(self) -> Iterator[Buffer]:
+        for piece in self._pieces:
+            self._sha256.update(piece)  # releases the interpreter while it works
+            yield piece
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 as 64 hexadecimal digits, once all has passed."""
+        return self._sha256.hexdigest()
 
 
-def of_array(array: Array) -> str:
-    """The digest of `RawTensor.of(array)`, however `array` lies in memory."""
-    return _digest(array.dtype.name, array.shape, pieces(array))
-
-
-def _digest(dtype: str, shape: tuple[int, ...], data: Iterable[Buffer]) -> str:
-    digest = hashlib.sha256(f"{dtype} {list(shape)}\n".encode())
-    for piece in data:
-        digest.update(piece)  # releases the interpreter while it works
-    return digest.hexdigest()
+def of(content: RawTensor | Array) -> str:
+    """The digest of a tensor, or of an array, however that lies in memory."""
+    passing = Passing(content)
+    for _ in passing:
+        pass
+    return passing.digest
 
 
 def of_text(text: str | Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from backbeat.checkpoints.manifest import (
     read_manifest,
     write_manifest,
 )
-from backbeat.checkpoints.pieces import gathered
+from backbeat.checkpoints.pieces import gathered, sliced
 from backbeat.checkpoints.plain import pack, unpack
 from backbeat.checkpoints.safetensors import file_parts, parse
 from backbeat.checkpoints.strict_json import from_json, to_json
@@ -106,10 +106,10 @@ def _write(path: Path, parts: Iterable[Any]) -> FileDigest:
     """Write `parts` one after the other; returns what was written."""
     size, digest = 0, hashlib.sha256()
     with files.whole(path) as file:
-        for part in parts:
-            file.write(part)
-            digest.update(part)
-            size += len(part)
+        for piece in (piece for part in parts for piece in sliced(part)):
+            digest.update(piece)
+            file.write(piece)
+            size += len(piece)
     return FileDigest(size, digest.hexdigest())
 
 

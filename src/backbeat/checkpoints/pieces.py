@@ -8,12 +8,12 @@ import numpy as np
 
 from backbeat.checkpoints.checkpoint import Array, array_bytes
 
-__all__ = ["Buffer", "gathered", "pieces"]
+__all__ = ["Buffer", "gathered", "pieces", "sliced"]
 
 Buffer = bytes | bytearray | memoryview
 
-# What has to be turned around on the way is never more than this at once.
-_TURNED_BYTES = 4 << 20
+# Small enough to be still in the processor's cache when it is written after it was digested.
+_PIECE_BYTES = 1 << 20
 # So many columns of it at a time.
 _STRIP = 256
 # What is smaller goes into the file together with its neighbours.
@@ -26,14 +26,23 @@ def pieces(array: Array) -> Iterator[memoryview]:
     >>> [bytes(piece) for piece in pieces(np.array([[1, 2], [3, 4]], dtype=np.uint8).T)]
     [b'\x01\x03\x02\x04']
     """
-    in_order = array.flags.c_contiguous and array.dtype == array.dtype.newbyteorder("<")
-    if in_order or array.nbytes <= _TURNED_BYTES:
-        yield array_bytes(array if in_order else _put_in_order(array))
+    if array.flags.c_contiguous and array.dtype == array.dtype.newbyteorder("<"):
+        yield from sliced(array_bytes(array))
         return
-    rows = max(1, len(array) * _TURNED_BYTES // array.nbytes)
+    if array.nbytes <= _PIECE_BYTES:
+        yield array_bytes(_put_in_order(array))
+        return
+    rows = max(1, len(array) * _PIECE_BYTES // array.nbytes)
     for begin in range(0, len(array), rows):
         # What one row alone is too large for is parted along the next axis.
         yield from pieces(array[begin] if rows == 1 else array[begin : begin + rows])
+
+
+def sliced(data: Buffer) -> Iterator[memoryview]:
+    """`data` in pieces that share its memory."""
+    view = memoryview(data)
+    for begin in range(0, len(view), _PIECE_BYTES):
+        yield view[begin : begin + _PIECE_BYTES]
 
 
 def _put_in_order(array: Array) -> Array:

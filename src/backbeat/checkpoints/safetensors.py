@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from backbeat.checkpoints import background, digests
+from backbeat.checkpoints.blanks import Blanks, Marks, write_and_fill
 from backbeat.checkpoints.checkpoint import Array, RawTensor, SavedTensors
-from backbeat.checkpoints.pieces import gathered
 from backbeat.checkpoints.reading import corrupt, local_file
 from backbeat.checkpoints.tensor_header import (
     CODES,
@@ -53,13 +53,15 @@ def write_tensors(
         for name, tensor in tensors.items()
     }
     texts = metadata or {}
-    ours = {_FORMAT: _VERSION, _DIGESTS: json.dumps(_digests(raw, texts))}
-    parts = file_parts(raw, {**texts, **ours})
+    passing = {name: digests.Passing(raw[name]) for name in _in_order(raw)}
+    known = {name: passing[name] for name in raw} | _text_digests(texts)
+    marks = Marks(len(known))
+    ours = {_DIGESTS: json.dumps(dict(zip(known, marks.texts, strict=True))), _FORMAT: _VERSION}
+    header, *_ = file_parts(raw, {**texts, **ours})
     background.wait_for(path)
     make_parents(path)
     with whole(path) as file:
-        for part in gathered(parts):
-            file.write(part)
+        write_and_fill(file, [Blanks(header, marks), *passing.values()], [*known.values()])
 
 
 def file_parts(
@@ -69,11 +71,16 @@ def file_parts(
 
     Raises ArgumentError for a type that the format does not have.
     """
-    # Wide types first, so that each tensor begins where its type may begin in memory.
-    order = sorted(tensors, key=lambda name: (-_width(tensors[name]), name))
-    header = _header({name: tensors[name] for name in order}, metadata or {})
+    ordered = _in_order(tensors)
+    header = _header(ordered, metadata or {})
     begin = len(header).to_bytes(8, "little") + header
-    return [begin, *(tensors[name].data for name in order)]
+    return [begin, *(tensor.data for tensor in ordered.values())]
+
+
+def _in_order(tensors: Mapping[str, RawTensor]) -> dict[str, RawTensor]:
+    """Wide types first, so that each tensor begins where its type may begin in memory."""
+    order = sorted(tensors, key=lambda name: (-_width(tensors[name]), name))
+    return {name: tensors[name] for name in order}
 
 
 def _width(tensor: RawTensor) -> int:
@@ -115,8 +122,12 @@ def _code(name: str, tensor: RawTensor) -> str:
 
 def _digests(tensors: Mapping[str, RawTensor], metadata: Mapping[str, str]) -> dict[str, str]:
     """The digest of every tensor by its name, and of every text by `@name`."""
-    found = {name: digests.of_tensor(tensor) for name, tensor in tensors.items()}
-    return found | {f"@{name}": digests.of_text(text) for name, text in metadata.items()}
+    found = {name: digests.of(tensor) for name, tensor in tensors.items()}
+    return found | _text_digests(metadata)
+
+
+def _text_digests(metadata: Mapping[str, str]) -> dict[str, str]:
+    return {f"@{name}": digests.of_text(text) for name, text in metadata.items()}
 
 
 Check = Callable[[Mapping[str, Place]], None]

@@ -61,24 +61,25 @@ class Tree:
             tree = tree.groups[part]
         return tree.arrays.get(name)
 
-    def digests(self, above: str = "") -> Iterator[tuple[str, str]]:
-        """The digest of everything in here, by its path; texts as `group@name`."""
+    def contents(self, above: str = "") -> Iterator[tuple[str, str | list[str] | Array]]:
+        """Everything in here by its path, as a file holds it; texts as `group@name`."""
         for name, text in self.texts().items():
-            yield f"{above}@{name}", digests.of_text(text)
+            yield f"{above}@{name}", text
         for name, array in self.arrays.items():
-            yield above + name, digests.of_array(array)
+            yield above + name, array
         for name, tree in self.groups.items():
-            yield from tree.digests(f"{above}{name}/")
+            yield from tree.contents(f"{above}{name}/")
+
+    def digests(self) -> dict[str, str]:
+        """The digest of everything in here, by its path."""
+        return {
+            name: digests.of_text(each) if isinstance(each, (str, list)) else digests.of(each)
+            for name, each in self.contents()
+        }
 
     def texts(self) -> dict[str, str | list[str]]:
         """The attributes, but for digests."""
         return {n: text for n, text in self.attributes.items() if not n.startswith(DIGESTS)}
-
-    def all_arrays(self) -> Iterator[Array]:
-        """The arrays here, then those of the groups."""
-        yield from self.arrays.values()
-        for tree in self.groups.values():
-            yield from tree.all_arrays()
 
     def kind(self) -> Hashable:
         """Equal for trees that differ in nothing but the values of their arrays."""
@@ -132,7 +133,7 @@ def _verify(path: Path, tree: Tree) -> bool:
     if lines is None:
         return False
     promised = {name: digest for digest, _, name in (line.partition(" ") for line in lines)}
-    digests.verify(path, dict(tree.digests()), promised)
+    digests.verify(path, tree.digests(), promised)
     return True
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from backbeat.checkpoints import background
+from backbeat.checkpoints.blanks import Marks, write_and_fill
 from backbeat.checkpoints.checkpoint import Array
-from backbeat.checkpoints.mould import Marks, Mould
+from backbeat.checkpoints.digests import Passing, of_text
+from backbeat.checkpoints.mould import Mould
 from backbeat.checkpoints.name_lists import LARGEST_ATTRIBUTE, put_names
 from backbeat.checkpoints.outline import Outline
 from backbeat.checkpoints.tree import DIGESTS, Tree, hdf5_package
@@ -26,13 +28,16 @@ def write_tree(path: PathLike, tree: Tree) -> None:
 
     Missing directories are created. Raises CheckpointError if the file cannot be written.
     """
-    promised = dict(tree.digests())
-    mould = _mould_of(tree, list(promised))
+    contents = {
+        name: of_text(each) if isinstance(each, (str, list)) else Passing(each)
+        for name, each in tree.contents()
+    }
+    mould = _mould_of(tree, list(contents))
+    arrays = [each for each in contents.values() if isinstance(each, Passing)]
     background.wait_for(path)
     make_parents(path)
     with whole(path) as target:
-        for piece in mould.filled(list(promised.values()), list(tree.all_arrays())):
-            target.write(piece)
+        write_and_fill(target, mould.parts(arrays), list(contents.values()))
 
 
 def _mould_of(tree: Tree, names: list[str]) -> Mould:

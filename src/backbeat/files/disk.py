@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from backbeat.errors import CheckpointError
+from backbeat.files.writeback import start_writeback
 
 __all__ = ["Disk", "PathLike", "RawFile", "current", "teaching"]
 
@@ -29,6 +30,10 @@ class Disk:
         """Write what fits and return how many bytes that were."""
         return os.write(descriptor, data)
 
+    def seek(self, descriptor: int, offset: int, whence: int) -> int:
+        """Go to a place in an open file; returns how far that is from its beginning."""
+        return os.lseek(descriptor, offset, whence)
+
     def truncate(self, descriptor: int, size: int) -> None:
         """Cut the file to `size` bytes."""
         os.ftruncate(descriptor, size)
@@ -36,6 +41,10 @@ class Disk:
     def set_mode(self, descriptor: int, mode: int) -> None:
         """Set the permission bits."""
         os.fchmod(descriptor, mode)
+
+    def start_writeback(self, descriptor: int) -> None:
+        """Have the file's bytes brought to the disk from now on, where that can be asked for."""
+        start_writeback(descriptor)
 
     def fsync(self, descriptor: int) -> None:
         """Return once the file's bytes are on the disk."""
@@ -140,6 +149,10 @@ class Disk:
 current: Disk = Disk()
 
 
+# The disk is set to work whenever so much is new: else it rests until all is written.
+_STARTED_BYTES = 8 << 20
+
+
 class RawFile(io.RawIOBase):
     """An open file that writes through the disk, and names `target` when that fails."""
 
@@ -147,6 +160,7 @@ class RawFile(io.RawIOBase):
         super().__init__()
         self.descriptor = descriptor
         self.target = target
+        self._new_bytes = 0
 
     def writable(self) -> bool:
         """True."""
@@ -157,10 +171,23 @@ class RawFile(io.RawIOBase):
         # A disk may take only a part; the rest is offered again until it is all there.
         rest = memoryview(data).cast("B")
         size = len(rest)
+        self._new_bytes += size
         with teaching(self.target):
             while rest:
                 rest = rest[current.write(self.descriptor, rest) :]
+            if self._new_bytes >= _STARTED_BYTES:
+                self._new_bytes = 0
+                current.start_writeback(self.descriptor)
         return size
+
+    def seekable(self) -> bool:
+        """True."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go to a place, counted from the beginning, from here, or from the end."""
+        with teaching(self.target):
+            return current.seek(self.descriptor, offset, whence)
 
     def close(self) -> None:
         """Close the descriptor; closing again does nothing."""
