@@ -22,17 +22,17 @@ from torch import Tensor, nn
 WIDTH = int(sys.argv[3]) if len(sys.argv) > 3 else 3536
 LAYERS, SAVES = 8, 3
 
-Contender = Callable[[Path], tuple[list[Tensor], Callable[[], Any], Callable[[], Any]]]
-"""Given a folder: all the tensors, what saves them, what waits until they are written."""
+Contender = Callable[[Path, int], tuple[list[Tensor], Callable[[], Any], Callable[[], Any]]]
+"""Given a folder and a width: all tensors, what saves them, what waits until they are written."""
 
 
-def network() -> nn.Sequential:
+def network(width: int) -> nn.Sequential:
     """100 million weights."""
-    return nn.Sequential(*(nn.Linear(WIDTH, WIDTH) for _ in range(LAYERS)))
+    return nn.Sequential(*(nn.Linear(width, width) for _ in range(LAYERS)))
 
 
-def batch() -> Tensor:
-    return torch.zeros(1, WIDTH)
+def batch(width: int) -> Tensor:
+    return torch.zeros(1, width)
 
 
 def adam_tensors(module: nn.Module, optimizer: torch.optim.Optimizer) -> list[Tensor]:
@@ -45,59 +45,73 @@ def adam_tensors(module: nn.Module, optimizer: torch.optim.Optimizer) -> list[Te
     return [*(each.detach() for each in module.parameters()), *state]
 
 
-def trained() -> tuple[nn.Sequential, torch.optim.Adam]:
-    module = network()
+def trained(width: int) -> tuple[nn.Sequential, torch.optim.Adam]:
+    module = network(width)
     optimizer = torch.optim.Adam(module.parameters())
-    module(batch()).sum().backward()
+    module(batch(width)).sum().backward()
     optimizer.step()
     optimizer.zero_grad()
     return module, optimizer
 
 
-def our_model() -> Any:
+def our_model(width: int) -> Any:
     from backbeat.models import Model
 
-    model = Model(network())
+    model = Model(network(width))
     model.compile("adam", "mse", device="cpu")
-    model.train_on_batch(batch(), batch())
+    model.train_on_batch(batch(width), batch(width))
     return model
 
 
-def backbeat(folder: Path) -> Any:
+def backbeat(folder: Path, width: int) -> Any:
     from backbeat.callbacks import ModelCheckpoint
 
-    model, saving = our_model(), ModelCheckpoint(folder / "m.h5")
+    model, saving = our_model(width), ModelCheckpoint(folder / "m.h5")
     saving.set_model(model)
     saving.on_train_begin()
     tensors = adam_tensors(model, model.optimizer.torch)
     return tensors, lambda: saving.on_epoch_end(0, {}), saving.state_dict
 
 
-def backbeat_in_line(folder: Path) -> Any:
-    model = our_model()
+def backbeat_in_line(folder: Path, width: int) -> Any:
+    model = our_model(width)
     tensors = adam_tensors(model, model.optimizer.torch)
     return tensors, lambda: model.save(folder / "m.h5"), lambda: None
 
 
-def backbeat_safetensors(folder: Path) -> Any:
-    model = our_model()
+def backbeat_safetensors(folder: Path, width: int) -> Any:
+    model = our_model(width)
     tensors = [each.detach() for each in model.parameters()]
     return tensors, lambda: model.save_weights(folder / "m.safetensors"), lambda: None
 
 
-def digests(folder: Path) -> Any:
-    """What the digests of a backbeat file cost alone."""
-    from backbeat.checkpoints.digests import of_array
-
-    module, optimizer = trained()
+def copy_alone(folder: Path, width: int) -> Any:
+    """What nobody can do without: shows how exact the figures are."""
+    module, optimizer = trained(width)
     tensors = adam_tensors(module, optimizer)
-    return tensors, lambda: [of_array(each.numpy()) for each in tensors], lambda: None
+    kept: list[Tensor] = []
+
+    def save() -> None:
+        if not kept:
+            kept.extend(torch.empty_like(each) for each in tensors)
+        copies(tensors, kept)
+
+    return tensors, save, lambda: None
 
 
-def safetensors(folder: Path, with_adam: bool = True) -> Any:
+def digests(folder: Path, width: int) -> Any:
+    """What the digests of a backbeat file cost alone."""
+    from backbeat.checkpoints.digests import of
+
+    module, optimizer = trained(width)
+    tensors = adam_tensors(module, optimizer)
+    return tensors, lambda: [of(each.numpy()) for each in tensors], lambda: None
+
+
+def safetensors(folder: Path, width: int, with_adam: bool = True) -> Any:
     from safetensors.torch import save_file
 
-    module, optimizer = trained()
+    module, optimizer = trained(width)
     tensors = adam_tensors(module, optimizer)
     if not with_adam:
         tensors = tensors[: 2 * LAYERS]
@@ -113,11 +127,11 @@ def safetensors(folder: Path, with_adam: bool = True) -> Any:
     return tensors, save, lambda: None
 
 
-def safetensors_weights(folder: Path) -> Any:
-    return safetensors(folder, with_adam=False)
+def safetensors_weights(folder: Path, width: int) -> Any:
+    return safetensors(folder, width, with_adam=False)
 
 
-def lightning(folder: Path, in_background: bool = False) -> Any:
+def lightning(folder: Path, width: int, in_background: bool = False) -> Any:
     import warnings
 
     import lightning as pl
@@ -128,7 +142,7 @@ def lightning(folder: Path, in_background: bool = False) -> Any:
     class Module(pl.LightningModule):
         def __init__(self) -> None:
             super().__init__()
-            self.network = network()
+            self.network = network(width)
 
         def training_step(self, data: Any, index: int) -> Any:
             return self.network(data[0]).sum()
@@ -147,7 +161,7 @@ def lightning(folder: Path, in_background: bool = False) -> Any:
         **silent,
     )
     module = Module()
-    data = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(batch()))
+    data = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(batch(width)))
     trainer.fit(module, data)
     tensors = adam_tensors(module, trainer.optimizers[0])
 
@@ -158,17 +172,17 @@ def lightning(folder: Path, in_background: bool = False) -> Any:
     return tensors, lambda: trainer.save_checkpoint(folder / "m.ckpt"), written
 
 
-def lightning_async(folder: Path) -> Any:
-    return lightning(folder, in_background=True)
+def lightning_async(folder: Path, width: int) -> Any:
+    return lightning(folder, width, in_background=True)
 
 
-def keras(folder: Path) -> Any:
+def keras(folder: Path, width: int) -> Any:
     os.environ["KERAS_BACKEND"] = "torch"
     import keras as k
 
-    model = k.Sequential([k.layers.Dense(WIDTH) for _ in range(LAYERS)])
+    model = k.Sequential([k.layers.Dense(width) for _ in range(LAYERS)])
     model.compile("adam", "mse")
-    model.fit(batch().numpy(), batch().numpy(), verbose=0)
+    model.fit(batch(width).numpy(), batch(width).numpy(), verbose=0)
     tensors = [each.value.data for each in (*model.variables, *model.optimizer.variables)]
     large = [each for each in tensors if each.ndim]
     return large, lambda: model.save(folder / "m.keras"), lambda: None
@@ -195,8 +209,9 @@ def resident() -> int:
 def main() -> None:
     contender: Contender = globals()[sys.argv[1]]
     torch.manual_seed(0)
+    save_a_tiny_model(contender)
     with tempfile.TemporaryDirectory(dir=sys.argv[2]) as folder:
-        tensors, save, written = contender(Path(folder))
+        tensors, save, written = contender(Path(folder), WIDTH)
         size = sum(each.nbytes for each in tensors)
         memory = Memory()
         memory.start()
@@ -208,6 +223,7 @@ def main() -> None:
         copies(tensors, kept)
         times: dict[str, list[float]] = {"copy": [], "blocked": [], "written": []}
         for _ in range(SAVES):
+            os.sync()  # nobody waits for what another one left to write
             times["copy"].append(copies(tensors, kept))
             began = time.perf_counter()
             save()
@@ -218,6 +234,14 @@ def main() -> None:
     extra = memory.most - memory.first
     threads = torch.get_num_threads()
     print(json.dumps({**times, "size": size, "extra": extra, "file": file, "threads": threads}))
+
+
+def save_a_tiny_model(contender: Contender) -> None:
+    """What is imported for a first save is not memory of the save."""
+    with tempfile.TemporaryDirectory(dir=sys.argv[2]) as folder:
+        _, save, written = contender(Path(folder), 8)
+        save()
+        written()
 
 
 def copies(tensors: list[Tensor], kept: list[Tensor]) -> float:
