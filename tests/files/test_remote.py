@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 from backbeat import files
 from backbeat.errors import BackbeatError, CheckpointError
 from backbeat.files import remote
-from tests.files.stores import Bucket, Renaming, Store, held, stores
+from tests.files.disks import names
+from tests.files.stores import Bucket, Renaming, Shelf, Store, held, stores
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +104,68 @@ def test_a_failure_leaves_the_old_file(operation: str) -> None:
 
     assert read("store://w.txt") == "old"
     assert held(Store) == ["w.txt"]
+
+
+def killed_while_uploading(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process is killed when half of the file is there."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Shelf, "halfway", lambda self: os.kill(os.getpid(), signal.SIGKILL))
+        child = os.fork()
+        if child == 0:
+            write(address, "never all there")
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+
+
+def test_what_a_killed_upload_left_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next upload to the same address removes it, and nothing else; on this machine too."""
+    (tmp_path / "shelf").mkdir()
+    (tmp_path / "shelf" / ".w.txt.0123456789abcdef.tmp").write_text("somebody's")
+    address = f"shelf://{tmp_path}/shelf/w.txt"
+    write(address, "old")
+    killed_while_uploading(address, monkeypatch)
+    between, here = names(tmp_path / "shelf"), names(tmp_path / "temporary")
+    text = read(address)
+    write(f"shelf://{tmp_path}/shelf/v.txt", "another")
+    with_another = names(tmp_path / "shelf")
+    write(address, "new")
+
+    assert (len(between), len(here), text, len(with_another)) == (3, 1, "old", 4)
+    assert names(tmp_path / "shelf") == [".w.txt.0123456789abcdef.tmp", "v.txt", "w.txt"]
+    assert read(address) == "new"
+
+
+def test_an_upload_that_goes_on_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another upload to the same address, halfway through this one, does not disturb it."""
+    (tmp_path / "shelf").mkdir()
+    address = f"shelf://{tmp_path}/shelf/w.txt"
+
+    def another(self: Shelf) -> None:
+        monkeypatch.setattr(Shelf, "halfway", lambda self: None)
+        write(address, "second")
+
+    monkeypatch.setattr(Shelf, "halfway", another)
+    write(address, "first")
+
+    assert read(address) == "first"
+    assert names(tmp_path / "shelf") == ["w.txt"]
+
+
+def test_a_store_that_cannot_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is written to all the same."""
+
+    def refuse(self: Store, path: str, *args: object, **options: object) -> None:
+        raise PermissionError(13, "Forbidden")
+
+    monkeypatch.setattr(Store, "ls", refuse)
+    write("store://runs/w.txt", "text")
+
+    assert held(Store) == ["runs/w.txt"]
 
 
 def test_an_error_while_filling_uploads_nothing() -> None:

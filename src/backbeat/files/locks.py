@@ -19,6 +19,7 @@ from backbeat.errors import CheckpointError, DirectoryInUseError, FileInUseError
 from backbeat.files import disk
 from backbeat.files.disk import PathLike, teaching
 from backbeat.files.places import resolve
+from backbeat.files.processes import boot_id, is_running
 
 __all__ = ["Holder", "Lock", "lock_directory", "lock_file"]
 
@@ -42,7 +43,7 @@ class Holder:
         """Whether that process surely ended; what another machine does cannot be known."""
         if self.host != socket.gethostname():
             return False
-        return self.boot != _boot() or not _is_running(self.pid)
+        return self.boot != boot_id() or not is_running(self.pid)
 
 
 class Lock:
@@ -201,23 +202,6 @@ def _told(holder: Holder | None) -> str:
 
 def _me(run: str) -> bytes:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return json.dumps(asdict(Holder(socket.gethostname(), os.getpid(), _boot(), run, now))).encode()
-
-
-def _boot() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    except OSError:
-        return ""
-
-
-def _is_running(pid: int) -> bool:
-    if pid <= 0:
-        return False
-    try:
-        os.kill(pid, 0)  # Signal 0 only asks.
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
+    return json.dumps(
+        asdict(Holder(socket.gethostname(), os.getpid(), boot_id(), run, now))
+    ).encode()

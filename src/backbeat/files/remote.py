@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import shutil
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from backbeat.errors import CheckpointError
 from backbeat.files.addresses import open_store, reaching
 from backbeat.files.disk import teaching
+from backbeat.files.signed_names import is_left_by_the_dead, signed_name
 
 __all__ = [
     "copied",
@@ -36,7 +38,8 @@ def uploaded(address: str) -> Generator[Path]:
 
     An object store shows the new object when all of it is there; elsewhere it is uploaded under
     another name beside `address`, and then moved there. If anything goes wrong nothing of ours
-    is left, as far as the store can still be reached.
+    is left, as far as the store can still be reached; what a killed process left is removed by the
+    next upload to `address` from this machine.
 
     Raises CheckpointError if it cannot be uploaded.
     """
@@ -153,7 +156,8 @@ def _in_place(store: Any, target: str) -> Generator[str]:
         yield target
         return
     directory, slash, name = target.rpartition("/")
-    temporary = f"{directory}{slash}.{name[:48]}.{secrets.token_hex(8)}.tmp"
+    _remove_left(store, directory, name)
+    temporary = f"{directory}{slash}{signed_name(name)}"
     try:
         yield temporary
         try:
@@ -165,6 +169,15 @@ def _in_place(store: Any, target: str) -> Generator[str]:
         with contextlib.suppress(Exception):
             store.rm_file(temporary)
         raise
+
+
+def _remove_left(store: Any, directory: str, name: str) -> None:
+    """Remove what killed processes of this machine left of uploads to `name`, if that can be."""
+    with contextlib.suppress(Exception):
+        store.invalidate_cache(directory)
+        for path in store.ls(directory, detail=False):
+            if is_left_by_the_dead(str(path).rpartition("/")[2], name):
+                store.rm_file(path)
 
 
 def _put(store: Any, local: Path, name: str) -> None:
@@ -185,8 +198,18 @@ def _is_object_store(store: Any) -> bool:
 
 @contextlib.contextmanager
 def _own_directory() -> Generator[Path]:
-    """A directory of this machine for one file, gone afterwards; TMPDIR says where."""
-    with teaching(Path(tempfile.gettempdir())):
-        directory = tempfile.TemporaryDirectory(prefix="backbeat-")
-    with directory as name:
-        yield Path(name)
+    """A directory of this machine for one file, gone afterwards; TMPDIR says where.
+
+    Those that killed processes left there are removed.
+    """
+    root = Path(tempfile.gettempdir())
+    directory = root / signed_name("backbeat")
+    with teaching(root):
+        for path in root.glob(".backbeat.*"):
+            if is_left_by_the_dead(path.name, "backbeat"):
+                shutil.rmtree(path, ignore_errors=True)
+        directory.mkdir(0o700)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
