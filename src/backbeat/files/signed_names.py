@@ -28,10 +28,9 @@ def is_left_by_the_dead(found: str, name: str) -> bool:
     That can be known only of one that ran here since this machine was started.
     """
     here = _here()
-    signed = re.fullmatch(
-        rf"{re.escape(_beginning(name) + here)}-([0-9]{{1,10}})\.[0-9a-f]{{16}}\.tmp", found
-    )
-    return bool(here and signed) and not is_running(int(signed[1]))
+    beginning = re.escape(_beginning(name) + here)
+    signed = re.fullmatch(rf"{beginning}-([0-9]{{1,10}})\.[0-9a-f]{{16}}\.tmp", found)
+    return bool(here) and signed is not None and not is_running(int(signed[1]))
 
 
 def _beginning(name: str) -> str:
