@@ -28,7 +28,7 @@ class Marks:
         self._token = secrets.token_hex(16)
         self.texts = [f"{self._token}{number:032x}" for number in range(count)]
 
-    def find(self, data: bytes) -> list[tuple[int, int]]:
+    def find(self, data: Buffer) -> list[tuple[int, int]]:
         """Where in `data` which of them stand, by their numbers."""
         pattern = re.compile(self._token.encode() + rb"([0-9a-f]{32})")
         return [(found.start(), int(found[1], 16)) for found in pattern.finditer(data)]
@@ -37,7 +37,7 @@ class Marks:
 class Blanks:
     """Bytes of a file with marks in them, each of which will be a digest."""
 
-    def __init__(self, data: bytes, marks: Marks) -> None:
+    def __init__(self, data: Buffer, marks: Marks) -> None:
         self.data = data
         self._places = marks.find(data)
 

@@ -13,7 +13,7 @@ __all__ = ["Buffer", "gathered", "pieces", "sliced"]
 Buffer = bytes | bytearray | memoryview
 
 # Small enough to be still in the processor's cache when it is written after it was digested.
-_PIECE_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 19
 # So many columns of it at a time.
 _STRIP = 256
 # What is smaller goes into the file together with its neighbours.
@@ -23,19 +23,29 @@ _SMALL_BYTES = 1 << 16
 def pieces(array: Array) -> Iterator[memoryview]:
     r"""The bytes of `array` as `array_bytes` gives them, bit by bit where they must be copied.
 
+    Each is good until the next one is asked for.
+
     >>> [bytes(piece) for piece in pieces(np.array([[1, 2], [3, 4]], dtype=np.uint8).T)]
     [b'\x01\x03\x02\x04']
     """
-    if array.flags.c_contiguous and array.dtype == array.dtype.newbyteorder("<"):
+    dtype = array.dtype.newbyteorder("<")
+    if array.flags.c_contiguous and array.dtype == dtype:
         yield from sliced(array_bytes(array))
+    else:
+        yield from _turned(array, np.empty(min(array.size, _PIECE_BYTES // dtype.itemsize), dtype))
+
+
+def _turned(array: Array, room: Array) -> Iterator[memoryview]:
+    """The bytes of `array` that have to be copied, one part after the other in the same `room`."""
+    if array.size <= room.size:
+        ordered = room[: array.size].reshape(array.shape)
+        _put_in_order(array, ordered)
+        yield array_bytes(ordered)
         return
-    if array.nbytes <= _PIECE_BYTES:
-        yield array_bytes(_put_in_order(array))
-        return
-    rows = max(1, len(array) * _PIECE_BYTES // array.nbytes)
+    rows = max(1, len(array) * room.size // array.size)
     for begin in range(0, len(array), rows):
         # What one row alone is too large for is parted along the next axis.
-        yield from pieces(array[begin] if rows == 1 else array[begin : begin + rows])
+        yield from _turned(array[begin] if rows == 1 else array[begin : begin + rows], room)
 
 
 def sliced(data: Buffer) -> Iterator[memoryview]:
@@ -45,18 +55,16 @@ def sliced(data: Buffer) -> Iterator[memoryview]:
         yield view[begin : begin + _PIECE_BYTES]
 
 
-def _put_in_order(array: Array) -> Array:
-    """A copy of `array`, row by row and little-endian.
+def _put_in_order(array: Array, ordered: Array) -> None:
+    """Copy `array` to `ordered`, which lies row by row and little-endian.
 
     In strips, because reading all of a row across the memory meets a new page at each step: this is
     four times as fast for a large transposed matrix.
     """
-    ordered = np.empty(array.shape, array.dtype.newbyteorder("<"))
     columns = array.shape[-1] if array.ndim else 1
     for begin in range(0, columns, _STRIP):
         strip = (..., slice(begin, begin + _STRIP)) if array.ndim else ...
         ordered[strip] = array[strip]
-    return ordered
 
 
 def gathered(parts: Iterable[Buffer]) -> Iterator[Buffer]:
