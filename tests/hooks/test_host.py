@@ -72,8 +72,8 @@ def test_a_missing_rate_teaches() -> None:
         _ = as_host(model).learning_rate
 
     assert str(caught.value) == (
-        "object has no attribute 'lr', so its learning rate can neither be read nor set. "
-        "Give the model an optimizer that has one."
+        "object has no attribute 'lr' or 'learning_rate', so its learning rate can neither be read "
+        "nor set. Give the model an optimizer that has one."
     )
 
 

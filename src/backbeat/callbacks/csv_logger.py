@@ -112,13 +112,13 @@ class CSVLogger(Callback):
         will = "write nothing"
         try:
             if not self._ask(lambda: files.probe(self.filename)):
-                _warn(f"CSVLogger: the disk with {self.filename} does not answer.")
+                warn(f"CSVLogger: the disk with {self.filename} does not answer.")
             will = "write without a lock, and so may others"
             self._ask(self._claim.take_if_there)
         except FileInUseError:
             raise
         except CheckpointError as error:
-            _warn(f"CSVLogger will {will}: {error}")
+            warn(f"CSVLogger will {will}: {error}")
 
     def _forget_plan(self) -> None:
         if not self._claim.is_of_another_run():
@@ -144,6 +144,11 @@ class CSVLogger(Callback):
             self._lost += 1
             del self._waiting[self._sent]
 
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Close the file where no `close` will come."""
+        if self._nobody_will_close():
+            self.close()
+
     def close(self) -> None:
         """Write what still waits, if the disk allows it in time, and close the file."""
         self._end()
@@ -157,7 +162,7 @@ class CSVLogger(Callback):
             self._send(self._file.close, self.close_timeout)
         if self._hangs:
             self._lost += len(self._waiting)
-            _warn(
+            warn(
                 f"CSVLogger gives up {len(self._waiting)} rows: the disk with {self.filename} has "
                 f"not answered for {self.close_timeout:g} s."
             )
@@ -201,7 +206,7 @@ class CSVLogger(Callback):
         del self._waiting[: self._sent]
         self._sent, self._position = 0, self._file.known
         for loss in self._file.losses:
-            _warn(f"CSVLogger: {loss}.")
+            warn(f"CSVLogger: {loss}.")
         self._news += [*self._file.losses, *self._file.kept]
         self._file.losses.clear()
         self._file.kept.clear()
@@ -210,7 +215,7 @@ class CSVLogger(Callback):
     def _fail(self, error: OSError) -> None:
         self._failures += 1
         if self._failures == 1:
-            _warn(f"CSVLogger: {error} Training goes on; the rows wait for the next epoch.")
+            warn(f"CSVLogger: {error} Training goes on; the rows wait for the next epoch.")
 
     # State
 
@@ -244,10 +249,6 @@ class CSVLogger(Callback):
 
 
 _RUNNING = ("_claim", "_file", "_errands", "_position", "_waiting", "_sent", "_hangs")
-
-
-def _warn(text: str) -> None:
-    warn(text)
 
 
 def _check_separator(separator: Any) -> None:

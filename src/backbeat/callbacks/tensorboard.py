@@ -191,6 +191,8 @@ class TensorBoard(Callback):
         """Say how the run ended."""
         history: Any = getattr(self.model, "history", None)
         self._end(ending(getattr(history, "stopped", None)))
+        if self._nobody_will_close():
+            self.close()
 
     def on_exception(self, error: BaseException) -> None:
         """Say by what the run was ended."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
+from backbeat.hooks.host import is_host
 from backbeat.hooks.plan import Plan
 
 __all__ = ["PHASES", "Callback", "Phase", "Role", "RunsOn"]
@@ -167,6 +168,10 @@ class Callback:
         for name in ("model", "validation_data", "announce"):
             state.pop(name, None)
         return state
+
+    def _nobody_will_close(self) -> bool:
+        """Whether this is the `fit` of Keras itself, which does not know `close`."""
+        return self.model is not None and not is_host(self.model)
 
     def _troubles(self) -> list[str]:
         """What it lost, put off or could not do in this run, a short line each."""

@@ -18,6 +18,7 @@ __all__ = [
     "Resumable",
     "Snapshot",
     "as_host",
+    "is_host",
     "is_overridden",
 ]
 
@@ -126,12 +127,16 @@ def as_host(model: Any) -> Host:
     """`model` itself if it is a host, else a thin one around whatever it offers.
 
     A bare object with only `stop_training`, `get_weights` and `set_weights`, or only
-    `optimizer.lr`, is understood; what it lacks is missed when it is asked for.
+    `optimizer.lr`, is understood, and so is a model of Keras; what it lacks is missed when it is
+    asked for.
     """
+    return cast(Host, model) if is_host(model) else _BareHost(model)
+
+
+def is_host(model: Any) -> bool:
+    """Whether `model` is a host by itself; one that is none trains in somebody else's loop."""
     kind = type(cast(object, model))
-    if hasattr(kind, "restore") and hasattr(kind, "snapshot"):
-        return cast(Host, model)
-    return _BareHost(model)
+    return hasattr(kind, "restore") and hasattr(kind, "snapshot")
 
 
 class _BareSnapshot:
@@ -158,20 +163,23 @@ class _BareHost:
 
     @property
     def learning_rate(self) -> float:
-        return float(self._rated().lr)
+        optimizer, name = self._rated()
+        return float(getattr(optimizer, name))
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._rated().lr = value
+        setattr(*self._rated(), value)
 
-    def _rated(self) -> Any:
+    def _rated(self) -> tuple[Any, str]:
+        """The optimizer, and what it calls its rate."""
         optimizer = getattr(self._model, "optimizer", None)
-        if not hasattr(optimizer, "lr"):
-            raise ArgumentError(
-                f"{type(optimizer).__name__} has no attribute 'lr', so its learning rate can "
-                "neither be read nor set. Give the model an optimizer that has one."
-            )
-        return optimizer
+        for name in ("lr", "learning_rate"):
+            if hasattr(optimizer, name):
+                return optimizer, name
+        raise ArgumentError(
+            f"{type(optimizer).__name__} has no attribute 'lr' or 'learning_rate', so its "
+            "learning rate can neither be read nor set. Give the model an optimizer that has one."
+        )
 
     def stop(self, reason: str, *, by: object) -> None:
         del reason, by
