@@ -129,6 +129,9 @@ class Held:
 
     device = "cpu"
 
+    def __init__(self) -> None:
+        self.known: list[float] = []
+
     def value(self, index: int) -> float:
         return (0.5, 0.25)[index]
 

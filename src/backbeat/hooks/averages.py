@@ -94,7 +94,9 @@ class Averages(Mapping[str, Any]):
             totals.setdefault(name, 0.0)
             self._weights.setdefault(name, 0)
         elif name in totals:
-            totals[name] = _plus(totals[name], value, weight)
+            total = totals[name]
+            is_plain = type(value) is float
+            totals[name] = total + value * weight if is_plain else _plus(total, value, weight)
             self._weights[name] = self._weights[name] + weight
         else:
             totals[name] = value * weight
@@ -139,8 +141,6 @@ class Averages(Mapping[str, Any]):
 
 def _plus(total: Any, value: Any, weight: Any) -> Any:
     """`total + value * weight`; for device tensors in one kernel instead of two."""
-    if type(value) is float:
-        return total + value * weight
     if type(weight) is int and hasattr(value, "add_") and value.is_floating_point():
         if isinstance(total, float):  # restored; to be rounded as if it had never been away
             total = value.new_full((), total)

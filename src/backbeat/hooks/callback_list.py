@@ -200,11 +200,11 @@ class CallbackList:
 
     def on_train_batch_begin(self, batch: int, logs: Values = None) -> None:
         """Ring it; 1 batch in 64 is timed."""
-        self._pulse.begin(batch, _given(logs))
+        self._pulse.begin(batch, {} if logs is None else logs)
 
     def on_train_batch_end(self, batch: int, logs: Values = None) -> None:
         """Ring it; 1 batch in 64 is timed."""
-        self._pulse.end(batch, _given(logs))
+        self._pulse.end(batch, {} if logs is None else logs)
 
     on_batch_begin = on_train_batch_begin
     on_batch_end = on_train_batch_end

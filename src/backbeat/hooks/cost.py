@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Cost", "CostTable", "is_sampled"]
+__all__ = ["Cost", "CostTable", "next_sampled"]
 
 _ALWAYS = 8
 _EVERY = 64
 
 
-def is_sampled(batch_count: int) -> bool:
-    """Whether batch number `batch_count` of a run is timed: the first 8, then 1 in 64."""
-    return batch_count % _EVERY == 0 or batch_count < _ALWAYS
+def next_sampled(batch_count: int) -> int:
+    """The number of the first batch of a run, from this one on, that is timed.
+
+    These are the first 8, then 1 in 64.
+    """
+    if batch_count < _ALWAYS:
+        return batch_count
+    return -(-batch_count // _EVERY) * _EVERY
 
 
 @dataclass

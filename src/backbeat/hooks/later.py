@@ -15,6 +15,11 @@ class _Holder(Protocol):
         """Where they are computed."""
         ...
 
+    @property
+    def known(self) -> list[float]:
+        """Those that were read so far, from the first one on."""
+        ...
+
     def value(self, index: int) -> float:
         """One of them."""
         ...
@@ -44,7 +49,10 @@ class Later:
     @property
     def device(self) -> Any:
         """Where it has to be waited for; "cpu" if it is there, or on its way."""
-        return self._holder.device if self._holder.is_awaited(self._index) else "cpu"
+        holder = self._holder
+        is_known = self._index < len(holder.known)
+        return "cpu" if is_known or not holder.is_awaited(self._index) else holder.device
 
     def __float__(self) -> float:
-        return self._holder.value(self._index)
+        known = self._holder.known
+        return known[self._index] if self._index < len(known) else self._holder.value(self._index)

@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any
 
 from backbeat.hooks.bell import Bell
-from backbeat.hooks.cost import Cost, is_sampled
+from backbeat.hooks.cost import Cost, next_sampled
 from backbeat.warning import warn
 
 __all__ = ["Pulse"]
@@ -19,12 +19,14 @@ _SLOW_SHARE = 0.5
 class Pulse:
     """The begin and the end of every training batch."""
 
-    __slots__ = ("_began", "_begin", "_end", "_named", "_seconds", "_timed", "_timing")
+    __slots__ = ("_began", "_begin", "_due", "_end", "_named", "_seconds", "_timed", "_timing")
 
     def __init__(self, begin: Bell, end: Bell) -> None:
         self._begin = begin
         self._end = end
         self._timing = False
+        self._due = 0
+        """The next batch that is timed."""
         self._began = 0.0
         self._seconds = 0.0
         self._timed = 0
@@ -32,10 +34,11 @@ class Pulse:
 
     def begin(self, batch: int, logs: Any) -> None:
         """Ring the beginning of `batch`."""
-        self._timing = is_sampled(self._begin.rings)
-        if not self._timing:
+        if self._begin.rings < self._due:
+            self._timing = False
             self._begin.ring_batch(batch, logs)
             return
+        self._timing, self._due = True, next_sampled(self._begin.rings + 1)
         self._began = perf_counter()
         self._begin.ring(batch, logs)
 

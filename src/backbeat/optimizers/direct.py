@@ -25,6 +25,9 @@ _registered: Any = importlib.import_module("torch.optim.optimizer")
 _profiler: Any = profiler
 
 
+_NOBODY: tuple[None, dict[str, Any]] = (None, {})
+
+
 class Moves(NamedTuple):
     """The parameters of a group that have a gradient, with what the optimizer keeps for each."""
 
@@ -56,13 +59,17 @@ class Direct(torch.optim.Optimizer):
         if self._is_watched():
             cast(Any, self).step()
             return
-        with torch.no_grad():
+        was_enabled = torch.is_grad_enabled()
+        torch.set_grad_enabled(False)  # what no_grad does, with more around it
+        try:
             moves = self._moves()
             if moves is None:
                 self._bare_step()
                 return
             for group, move in zip(self.param_groups, moves, strict=True):
                 self.move(group, move)
+        finally:
+            torch.set_grad_enabled(was_enabled)
 
     def move(self, group: Group, moves: Moves) -> None:
         """Change the parameters of a group that is `ordinary`, after the first step."""
@@ -83,6 +90,8 @@ class Direct(torch.optim.Optimizer):
     def _moves(self) -> list[Moves] | None:
         """What there is for `move` to do, or None for the first step and for rare kinds of it."""
         ordinary = self.ordinary.items()
+        # In the order of the parameters as a rule; torch hashes a tensor in Python.
+        states = iter(self.state.items())
         found: list[Moves] = []
         for group in self.param_groups:
             if not ordinary or not ordinary <= group.items() or isinstance(group["lr"], Tensor):
@@ -92,7 +101,9 @@ class Direct(torch.optim.Optimizer):
                 gradient = parameter.grad
                 if gradient is None:
                     continue
-                state: dict[str, Any] = self.state.get(parameter, {})
+                owner, state = next(states, _NOBODY)
+                if owner is not parameter:
+                    state = self.state.get(parameter, {})
                 if bool(state) is not self.has_state or gradient.is_sparse or gradient.is_complex():
                     return None
                 moves.parameters.append(parameter)

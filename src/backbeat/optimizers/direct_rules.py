@@ -112,6 +112,8 @@ def _in_parts(moves: Moves) -> list[Moves]:
 
 def _of_one_kind(moves: Moves) -> list[Moves]:
     """`moves` taken apart by device and dtype, which a kernel takes one of."""
+    if len({(each.device, each.dtype) for each in moves.parameters}) == 1:
+        return [moves]
     kinds: dict[tuple[torch.device, torch.dtype], Moves] = {}
     for parameter, gradient, state in zip(*moves, strict=True):
         kind = parameter.device, parameter.dtype

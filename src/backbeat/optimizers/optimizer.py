@@ -121,7 +121,10 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Forget the gradients: sets every `grad` to None, which costs nothing."""
-        for group in self.torch.param_groups:
+        bound = self._torch
+        if bound is None:
+            raise self._unbound("zero_grad")
+        for group in bound.param_groups:
             for parameter in group["params"]:
                 parameter.grad = None
 

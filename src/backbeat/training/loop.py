@@ -243,5 +243,6 @@ class Loop(RunLogs):
             self.batch_logs = None
             self.hooks.on_train_batch_end(self.batch, logs)
             self._batches_done = self.batch + 1
-            _ = self.stopping  # where it was asked is known only now
+            if self._latch.requested:
+                _ = self.stopping  # where it was asked is known only now
             self.batch = None

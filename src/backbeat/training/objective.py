@@ -82,7 +82,8 @@ class Objective:
             loss = self._penalized(loss)
         values = Values(loss=_settled(loss))
         if self._only is not None:
-            self._only.measure(outputs, y, weight, values)
+            if self._only.names:
+                self._only.measure(outputs, y, weight, values)
         else:
             self._measure_all(outputs, each, y, weight, values)
         return loss, values
@@ -107,7 +108,9 @@ class Objective:
         if batch.y is None:
             # A likely slip is fit((x, y)): what the model makes of such inputs tells more.
             forward(batch.x)
-        y, weight = _single(batch.y, "labels"), batch.weight
+        y, weight = batch.y, batch.weight
+        if not isinstance(y, torch.Tensor):
+            y = _single(y, "labels")
         if weight is not None and not isinstance(weight, torch.Tensor):
             weight = _single(weight, "sample weights")
         return y, weight
@@ -133,8 +136,10 @@ class Objective:
 
     def _judge_only(self, call: Call, x: Any, y: Any, weight: Any) -> Any:
         """The outputs, and the loss, for a model with one of each."""
+        target = self._only
+        assert target is not None
         outputs = call(x)
-        loss = cast(Target, self._only).loss(outputs, y, weight)
+        loss = target.loss(outputs, y, weight)
         return outputs, None, loss if self._share == 1 else loss * self._share
 
     def _judge_all(self, call: Call, x: Any, labels: Any, weights: Any) -> Any:
@@ -212,8 +217,6 @@ def _settled(loss: torch.Tensor) -> Any:
 
 
 def _single(tree: Any, what: str) -> torch.Tensor:
-    if isinstance(tree, torch.Tensor):
-        return tree
     parts = list(leaves(tree))
     if len(parts) != 1:
         raise DataError(

@@ -28,7 +28,8 @@ class Parcel:
         self.device = device
         self._stream = torch.cuda.current_stream(device) if device.type == "cuda" else None
         self._lock = threading.Lock()
-        self._read: list[float] = []
+        self.known: list[float] = []
+        """The values that were read so far."""
         self._kept: list[Any] = []
         self._on_the_way: tuple[Tensor, torch.cuda.Event] | None = None
         self._count = 0
@@ -49,7 +50,7 @@ class Parcel:
             if not self._kept:
                 return
             if self._stream is None:
-                self._read += self._compute()
+                self.known += self._compute()
                 return
             values = self._make(self._kept)
             host = torch.empty_like(values, device="cpu", pin_memory=True)
@@ -60,15 +61,15 @@ class Parcel:
 
     def value(self, index: int) -> float:
         """That value, for which the others are computed too."""
-        if index >= len(self._read):
+        if index >= len(self.known):
             with self._lock:
-                if index >= len(self._read):
-                    self._read += self._arrive()
-        return self._read[index]
+                if index >= len(self.known):
+                    self.known += self._arrive()
+        return self.known[index]
 
     def is_awaited(self, index: int) -> bool:
         """Whether reading it makes a GPU finish first; what was sent comes by itself."""
-        return self._stream is not None and not self._on_the_way and index >= len(self._read)
+        return self._stream is not None and not self._on_the_way and index >= len(self.known)
 
     def _arrive(self) -> list[float]:
         if self._on_the_way is not None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from backbeat.hooks import Fetch, Waits
+from backbeat.hooks import Fetch, Later, Waits
 from backbeat.tensors import to_numpy
 
 __all__ = ["counted", "fetch", "settle"]
@@ -57,7 +57,7 @@ def fetch(values: list[Any]) -> list[Any]:
     """Read `values`: everything that waits on one device comes over in one transfer."""
     waiting = [value for value in values if isinstance(value, torch.Tensor) and value.numel() == 1]
     if len(waiting) < 2:
-        return [_settled(value, wait=True) for value in values]
+        return [float(v) if type(v) is Later else _settled(v, wait=True) for v in values]
     alike = len({value.dtype for value in waiting}) == 1
     scalars = [value.detach().reshape(()) for value in waiting]
     stacked = torch.stack(scalars if alike else [value.double() for value in scalars])
