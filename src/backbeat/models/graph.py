@@ -12,9 +12,11 @@ from backbeat.errors import ArgumentError, ArgumentTypeError, DataError
 from backbeat.layers.symbol import Node, Symbol
 from backbeat.metrics import unique_names
 from backbeat.tensors import leaves, map_leaves
+from backbeat.training.straight import one_after_another
 
 __all__ = ["Graph"]
 
+CallOf = Callable[[nn.Module], Callable[..., Any]]
 Step = tuple[Callable[..., Any], Any, Mapping[str, Any], tuple[int, ...]]
 
 
@@ -33,20 +35,40 @@ class Graph:
         self.layers = self._in_keras_order()
         self._check_names()
         self.input_names = _names_of(inputs, self.input_symbols)
-        slots = {id(symbol): number for number, symbol in enumerate(self._every_symbol())}
+        slots = self._slots()
         self._input_slots = [slots[id(symbol)] for symbol in self.input_symbols]
-        self._steps = [self._step(node, slots) for node in self.nodes if node.inputs is not None]
+        self._steps = self._steps_by(lambda layer: layer)
         self._result = map_leaves(lambda symbol: slots[id(symbol)], self.outputs)
         self._size = len(slots)
 
     def run(self, inputs: Any) -> Any:
         """The outputs for `inputs`: one tensor, a list in order, or a dict by input name."""
+        return self._send(inputs, self._steps)
+
+    def through(self, call_of: CallOf) -> Callable[[Any], Any]:
+        """What does as `run`, each layer being called as `call_of` says."""
+        if self._is_chain():
+            layers = [node.layer for node in self.nodes if node.inputs is not None]
+            chain = one_after_another(map(call_of, layers))
+            return lambda inputs: chain(self._ordered(inputs)[0])
+        steps = self._steps_by(call_of)
+        return lambda inputs: self._send(inputs, steps)
+
+    def _is_chain(self) -> bool:
+        """Whether each layer is called on the one tensor that the layer before it gave."""
+        called = [node for node in self.nodes if node.inputs is not None]
+        begins = [self.inputs, *(node.outputs for node in called)]
+        one_by_one = [node.inputs is begin for node, begin in zip(called, begins, strict=False)]
+        plain = all(isinstance(node.outputs, Symbol) and not node.keywords for node in called)
+        return plain and all(one_by_one) and self.outputs is begins[-1]
+
+    def _send(self, inputs: Any, steps: Sequence[Step]) -> Any:
         values: list[Any] = [None] * self._size
         for slot, value in zip(self._input_slots, self._ordered(inputs), strict=True):
             values[slot] = value
-        for module, wanted, keywords, given in self._steps:
+        for call, wanted, keywords, given in steps:
             taken = values[wanted] if type(wanted) is int else _take(values, wanted)
-            result = module(taken, **keywords)
+            result = call(taken, **keywords)
             if len(given) == 1 and isinstance(result, torch.Tensor):
                 values[given[0]] = result
             else:
@@ -100,10 +122,19 @@ class Graph:
     def _names(self) -> str:
         return ", ".join(self.input_names)
 
-    def _step(self, node: Node, slots: Mapping[int, int]) -> Step:
+    def _steps_by(self, call_of: CallOf) -> list[Step]:
+        slots = self._slots()
+        called = [node for node in self.nodes if node.inputs is not None]
+        return [self._step(node, slots, call_of(node.layer)) for node in called]
+
+    def _step(self, node: Node, slots: Mapping[int, int], call: Callable[..., Any]) -> Step:
         wanted = map_leaves(lambda symbol: slots[id(symbol)], node.inputs)
         given = tuple(slots[id(symbol)] for symbol in leaves(node.outputs))
-        return _spread(node.layer) if node.spread else node.layer, wanted, node.keywords, given
+        return _spread(call) if node.spread else call, wanted, node.keywords, given
+
+    def _slots(self) -> dict[int, int]:
+        """Where the value of each symbol lies; copies of a graph have symbols of their own."""
+        return {id(symbol): number for number, symbol in enumerate(self._every_symbol())}
 
     def _every_symbol(self) -> Iterator[Symbol]:
         for node in self.nodes:
@@ -195,11 +226,11 @@ def _symbols(argument: str, tree: Any) -> list[Symbol]:
     return found
 
 
-def _spread(layer: nn.Module) -> Callable[..., Any]:
-    def call(inputs: Sequence[Any], **keywords: Any) -> Any:
-        return layer(*inputs, **keywords)
+def _spread(call: Callable[..., Any]) -> Callable[..., Any]:
+    def spread(inputs: Sequence[Any], **keywords: Any) -> Any:
+        return call(*inputs, **keywords)
 
-    return call
+    return spread
 
 
 def _names_of(tree: Any, symbols: Sequence[Symbol]) -> tuple[str, ...]:

@@ -79,6 +79,12 @@ class Model(Architecture):
             )
         return self.wrapped(*args, **kwargs)
 
+    @property
+    def plain_graph(self) -> Graph | None:
+        """The graph, where sending inputs through it is all that calling the model does."""
+        is_plain = type(self).forward is Model.forward and "forward" not in vars(self)
+        return self.graph if is_plain else None
+
     # What it is made of
 
     def _contents(self) -> nn.Module:

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from backbeat.training.calls import caller
+from backbeat.training.calls import Labelled, caller
 from backbeat.training.jitted import Jitted
 from backbeat.training.precision import in_bfloat16
 from backbeat.training.step_settings import StepSettings
@@ -45,8 +45,8 @@ class Forward:
 
     def _settle(self, x: Any) -> None:
         call = caller(self._module, x)
-        if not self._settings.jit_compile and call is self._module:
-            call = straight(self._module)
+        if not self._settings.jit_compile and not isinstance(x, Labelled):
+            call = straight(self._module, call)
         if self._settings.precision == "bf16":
             call = in_bfloat16(call, self._module)
         self._kind, self._plain = type(x), call
