@@ -12,6 +12,7 @@ from backbeat.callbacks._monitor import Monitor, guess_direction
 from backbeat.callbacks._retention import Retention
 from backbeat.callbacks._saver import Save
 from backbeat.hooks.host import Direction
+from backbeat.outlets import tell
 
 __all__ = ["Judging"]
 
@@ -97,4 +98,4 @@ class Judging(Keeping):
 
     def _tell(self, epoch: int, text: str) -> None:
         if self.verbose > 0:
-            print(f"\nEpoch {epoch + 1:05d}: {text}")
+            tell(f"\nEpoch {epoch + 1:05d}: {text}")

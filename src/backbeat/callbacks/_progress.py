@@ -98,6 +98,7 @@ class BarMeter:
         self._bar.ncols = None  # what stays is not cut off
         self._bar.set_postfix_str(values.removeprefix(" - "), refresh=False)
         self._bar.close()
+        self._bar.fp.flush()  # the end of the line must not come after what others print
 
 
 def can_draw(stream: TextIO) -> bool:

@@ -12,7 +12,7 @@ from backbeat.callbacks._arguments import check_flags, path_text, seconds
 from backbeat.callbacks._claim import Claim
 from backbeat.callbacks._csv_file import CsvFile, Position
 from backbeat.callbacks._csv_rows import cell
-from backbeat.callbacks._errands import Errands
+from backbeat.errands import Errands
 from backbeat.errors import (
     ArgumentError,
     ArgumentTypeError,

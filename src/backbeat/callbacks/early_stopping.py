@@ -13,6 +13,7 @@ from backbeat.callbacks._monitor import Monitor, checked_mode, guess_direction
 from backbeat.hooks.callback import Callback, Phase, Role
 from backbeat.hooks.host import Direction, Snapshot, as_host
 from backbeat.hooks.plan import Plan
+from backbeat.outlets import tell
 from backbeat.warning import warn
 
 __all__ = ["EarlyStopping"]
@@ -163,7 +164,7 @@ class EarlyStopping(Callback):
         if not self.restore_best_weights or self.best_weights is None:
             return
         if self.verbose > 0:
-            print("Restoring model weights from the end of the best epoch")
+            tell("Restoring model weights from the end of the best epoch")
         as_host(self.model).restore(self.best_weights)
         self._is_restored = True
 
@@ -172,7 +173,7 @@ class EarlyStopping(Callback):
         if not self._is_restored:
             self._restore()
         if self._has_stopped and self.verbose > 0:
-            print(f"Epoch {self.stopped_epoch + 1:05d}: early stopping")
+            tell(f"Epoch {self.stopped_epoch + 1:05d}: early stopping")
         self._say_if_nothing_was_best()
 
     def _say_if_nothing_was_best(self) -> None:

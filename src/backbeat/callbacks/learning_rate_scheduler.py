@@ -12,6 +12,7 @@ from backbeat.callbacks._values import number
 from backbeat.errors import ArgumentError, ArgumentTypeError
 from backbeat.hooks.callback import Callback, Role
 from backbeat.hooks.host import as_host
+from backbeat.outlets import tell
 
 __all__ = ["LearningRateScheduler"]
 
@@ -47,7 +48,7 @@ class LearningRateScheduler(Callback):
         new = _checked_rate(answer, epoch)
         host.learning_rate = new
         if self.verbose > 0:
-            print(f"\nEpoch {epoch + 1:05d}: LearningRateScheduler setting learning rate to {new}.")
+            tell(f"\nEpoch {epoch + 1:05d}: LearningRateScheduler setting learning rate to {new}.")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the rate, where nobody has done so."""

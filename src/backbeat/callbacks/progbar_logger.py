@@ -8,12 +8,12 @@ from time import perf_counter
 from typing import Any, ClassVar, cast
 
 from backbeat.callbacks._arguments import check_choice, names_in
-from backbeat.callbacks._outlet import Outlet
 from backbeat.callbacks._progress import BarMeter, LineMeter, Meter, can_draw
 from backbeat.callbacks._values import number, printable, short
 from backbeat.hooks.averages import Averages
 from backbeat.hooks.callback import Callback, Phase, Role, RunsOn
 from backbeat.hooks.logs import Logs
+from backbeat.outlets import Outlet, outlet_of
 
 __all__ = ["ProgbarLogger"]
 
@@ -31,8 +31,8 @@ class ProgbarLogger(Callback):
     far, except for the metrics in `stateful_metrics`, any iterable of names (a text is one
     name), of which the last value is shown.
 
-    A pipe that nobody reads, or a terminal that is halted, is waited for once, for a second. What
-    it does not take is given up at the end, and counted in `history.troubles`.
+    A pipe that nobody reads, a halted terminal and a file on a disk that hangs are waited for once,
+    for a second. What they do not take is given up at the end, and counted in `history.troubles`.
 
     Raises ArgumentError, a ValueError, for another `count_mode`.
 
@@ -95,10 +95,6 @@ class ProgbarLogger(Callback):
         if self._outlet is not None:
             self._outlet.give_up()
 
-    def _troubles(self) -> list[str]:
-        lost = 0 if self._outlet is None else self._outlet.lost
-        return [f"{lost} lines or drawings were not shown, for nobody read them"] if lost else []
-
     # Evaluating and predicting
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -150,11 +146,12 @@ class ProgbarLogger(Callback):
             return None
         target = self.params.get(self.count_mode) or None
         unit = self.count_mode.removesuffix("s")
-        if self._outlet is None or self._outlet.stream is not stream:
-            self._outlet = Outlet(stream)
+        outlet = self._outlet
+        if outlet is None or outlet.stream is not stream:
+            self._outlet = outlet = outlet_of(stream)
         if verbose == 2 or not can_draw(stream):
-            return LineMeter(label, target, unit, self._outlet, heartbeat=verbose != 2)
-        return BarMeter(label, target, unit, self._outlet)
+            return LineMeter(label, target, unit, outlet, heartbeat=verbose != 2)
+        return BarMeter(label, target, unit, outlet)
 
     def _show(self, logs: Mapping[str, Any]) -> None:
         self._draw(self._texts(self._so_far(logs)))

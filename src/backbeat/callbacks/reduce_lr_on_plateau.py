@@ -12,6 +12,7 @@ from backbeat.errors import ArgumentError
 from backbeat.hooks.callback import Callback, Role
 from backbeat.hooks.host import Direction, as_host
 from backbeat.hooks.plan import Plan
+from backbeat.outlets import tell
 from backbeat.warning import warn
 
 __all__ = ["ReduceLROnPlateau"]
@@ -142,7 +143,7 @@ class ReduceLROnPlateau(Callback):
             return
         host.learning_rate = new
         if self.verbose > 0:
-            print(f"\nEpoch {epoch + 1:05d}: ReduceLROnPlateau reducing learning rate to {new}.")
+            tell(f"\nEpoch {epoch + 1:05d}: ReduceLROnPlateau reducing learning rate to {new}.")
         self.cooldown_counter = self.cooldown
         self.wait = 0
 

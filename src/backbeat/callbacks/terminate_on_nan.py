@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from backbeat.callbacks._values import number
 from backbeat.hooks.callback import Callback, Role
 from backbeat.hooks.host import as_host
+from backbeat.outlets import tell
 
 __all__ = ["TerminateOnNaN"]
 
@@ -26,6 +27,6 @@ class TerminateOnNaN(Callback):
         loss = number((logs or {}).get("loss"))
         if loss is None or math.isfinite(loss):
             return
-        print(f"Batch {batch}: Invalid loss, terminating training")
+        tell(f"Batch {batch}: Invalid loss, terminating training")
         if self.model is not None:
             as_host(self.model).stop(f"the loss of batch {batch} is {loss}", by=self)

@@ -5,23 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from backbeat.files.streams import takes
+from backbeat.outlets import Outlet
 
 __all__ = ["say", "say_troubles"]
-
-_PATIENCE_SECONDS = 1.0
 
 
 def say(text: str) -> None:
     """Write a line to stderr, if there is one that can be written to and somebody reads it."""
     if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison] pythonw has none
-        if not takes(sys.stderr, _PATIENCE_SECONDS):
-            return
-        try:
-            sys.stderr.write(f"{text}\n")
-            sys.stderr.flush()
-        except (OSError, ValueError):  # full, broken or closed
-            return
+        # Its own, for it may be said in a thread beside the training.
+        outlet = Outlet(sys.stderr)
+        outlet.write(f"{text}\n")
+        outlet.give_up()
 
 
 def say_troubles(troubles: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
+from backbeat import outlets
 from backbeat.callbacks.history import History
 from backbeat.errors import CheckpointError
 from backbeat.hooks import CallbackList, Logs, Plan, Stop, Waits
@@ -88,6 +89,7 @@ class Run:
         self.hooks.set_params(self.params)
         self.hooks.set_validation_data(self._validation_data)
         self._signals = Signals(self._latch, self._grace)
+        outlets.begin()
         try:
             self._signals.listen()
             check_rate_owners(self.hooks)
@@ -141,7 +143,7 @@ class Run:
             self.host.run_in_progress, self.host.history = self._outer, self.history
             self.hooks.close(error)
         finally:
-            self.history.troubles = self.hooks.troubles()
+            self.history.troubles = self.hooks.troubles() + _unread(outlets.end())
             say_troubles(self.history.troubles)
             self._signals.end(error)
 
@@ -233,3 +235,7 @@ class Run:
         if position["stop"] is not None:
             self._stop = stop = Stop(**position["stop"])
             self._latch.request(stop.reason, by=stop.by)
+
+
+def _unread(lost: int) -> list[str]:
+    return [f"{lost} lines or drawings were not shown, for nobody read them"] if lost else []

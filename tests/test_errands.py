@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from backbeat.callbacks._errands import Errands
+from backbeat.errands import Errands
 
 
 def test_a_call_that_is_over_in_time() -> None:
