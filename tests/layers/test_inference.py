@@ -27,3 +27,24 @@ def test_no_gradients_are_kept():
 
     assert not within.requires_grad
     assert module(torch.ones(1, 2)).requires_grad
+
+
+def test_what_a_module_keeps_from_within_can_be_learnt_through():
+    """As where forward makes a table of positions once, and validation came first."""
+
+    class Positions(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight, self.table = nn.Parameter(torch.ones(3)), None
+
+        def forward(self, x):
+            if self.table is None:
+                self.table = torch.arange(x.shape[-1]).float().exp()
+            return x * self.table * self.weight
+
+    module = Positions()
+    with inferring(module):
+        module(torch.ones(2, 3))
+    module(torch.ones(2, 3)).sum().backward()
+
+    assert torch.equal(module.weight.grad, 2 * module.table)

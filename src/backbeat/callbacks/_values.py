@@ -14,6 +14,8 @@ def number(value: Any) -> float | None:
 
     Arrays and tensors that hold one number count, on whatever device they are.
     """
+    if type(value) is float:
+        return value
     if isinstance(value, (bool, complex)):
         return None
     if not (_is_number(value) or _holds_one(value)):

@@ -11,7 +11,7 @@ import numpy as np
 
 from backbeat.errors import ArgumentError
 from backbeat.files import PathLike
-from backbeat.files.places import place_of
+from backbeat.files.addresses import text_of
 
 __all__ = [
     "Array",
@@ -142,7 +142,7 @@ def format_of(path: PathLike) -> Format:
     >>> format_of("best.h5"), format_of("best.weights.h5")
     ('hdf5', 'weights.h5')
     """
-    place_of(path)
+    text_of(path)
     name = Path(path).name.lower()
     if name.endswith(".weights.h5"):
         return "weights.h5"

@@ -85,7 +85,12 @@ def weights_of(
 
 def own_weights(module: nn.Module) -> list[KerasWeight]:
     """The weights of `module` that lie in none of its layers, by their torch names."""
-    covered = {id(w.tensor) for _, layer in named_layers(module) for w in keras_weights(layer)}
+    listed = [w for _, layer in named_layers(module) for w in keras_weights(layer)]
+    return _beyond({id(weight.tensor) for weight in listed}, module)
+
+
+def _beyond(covered: set[int], module: nn.Module) -> list[KerasWeight]:
+    """The weights of `module` whose tensors' ids are not among those of its layers."""
     found: dict[int, KerasWeight] = {}
     for name, tensor in state_of(module).items():
         # torch's counter of batches has no place in Keras' layout.
@@ -128,12 +133,14 @@ def weights_draft(module: nn.Module, path: str | PathLike[str], hold: Hold) -> D
 
 def keras_view(module: nn.Module, hold: Hold) -> tuple[list[LayerWeights], list[NamedArray]]:
     """The weights of the layers and those of `module` itself, read through `hold`."""
+    seen: set[int] = set()
 
     def read(weight: KerasWeight) -> Array:
+        seen.add(id(weight.tensor))
         return HeldWeight.of(weight, hold).array()
 
-    own = [(weight.name, read(weight)) for weight in own_weights(module)]
-    return weights_of(module, read), own
+    layers = weights_of(module, read)
+    return layers, [(weight.name, read(weight)) for weight in _beyond(seen, module)]
 
 
 def size_of(layers: Sequence[LayerWeights], *others: Sequence[NamedArray]) -> int:
