@@ -3,8 +3,10 @@
 import csv
 import gc
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from backbeat.callbacks import (
@@ -459,3 +461,81 @@ def test_arguments_that_do_not_fit(arguments, message):
         Loop(linear(), **arguments)
 
     assert str(caught.value).startswith(message)
+
+
+# Slips
+
+
+def test_values_are_logged_by_name():
+    """log_batch(loss) says how it is written."""
+    with pytest.raises(ArgumentTypeError) as caught, Loop(nn.Linear(1, 1)) as loop:
+        for _ in loop.epochs():
+            for _ in loop.batches([1]):
+                loop.log_batch(torch.tensor(0.5))
+
+    assert str(caught.value) == "log_batch takes its values by name: loop.log_batch(loss=loss)."
+
+
+def test_a_size_is_a_number():
+    """Anything else is told before it spoils a mean."""
+    with pytest.raises(ArgumentTypeError) as caught, Loop(nn.Linear(1, 1)) as loop:
+        for _ in loop.epochs():
+            for _ in loop.batches([1]):
+                loop.log_batch(loss=0.5, size="16")
+
+    assert str(caught.value) == "log_batch: size='16' is a str; pass the number of samples."
+
+
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        (torch.ones(3), "a Tensor of shape (3,)"),
+        (np.ones((2, 2)), "a ndarray of shape (2, 2)"),
+        ("low", "'low'"),
+        (None, "None"),
+    ],
+)
+def test_a_loss_without_a_mean(loss, told):
+    """A forgotten .mean() is warned of once; the history would be empty without a word."""
+    with pytest.warns(BackbeatWarning) as caught, Loop(nn.Linear(1, 1), epochs=2) as loop:
+        for _ in loop.epochs():
+            for _ in loop.batches([1, 2]):
+                loop.log_batch(loss=loss)
+
+    assert [str(each.message) for each in caught] == [
+        f"log_batch: loss is {told}, which has no mean over the epoch. Pass a single number, such "
+        "as loss.mean()."
+    ]
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_a_single_number_of_any_shape(shape):
+    """One number in an array is a number."""
+    with Loop(nn.Linear(1, 1)) as loop:
+        for _ in loop.epochs():
+            for _ in loop.batches([1]):
+                loop.log_batch(loss=torch.full(shape, 0.5), acc=np.full(shape, 0.25))
+
+    assert loop.history.history == {"loss": [0.5], "acc": [0.25]}
+
+
+@pytest.mark.parametrize("optimizer", ["adam", torch.optim.Adam, 0.01])
+def test_the_optimizer_is_the_one_that_steps(optimizer):
+    """A name would make another one, which nobody calls."""
+    with pytest.raises(ArgumentTypeError) as caught:
+        Loop(nn.Linear(1, 1), optimizer)
+
+    assert str(caught.value) == (
+        f"Loop was given the optimizer {optimizer!r}; pass the very one whose step() your loop "
+        "calls, such as torch.optim.Adam(module.parameters())."
+    )
+
+
+def test_a_wrong_suffix_is_told_by_its_own_name(tmp_path):
+    """Before training, with the name that was given, not that of a rehearsal."""
+    checkpoint = ModelCheckpoint(tmp_path / "best.pt")
+    with (
+        pytest.raises(ArgumentError, match=f"^'{tmp_path}/best.pt': .pt files are usually pickles"),
+        Loop(nn.Linear(1, 1), callbacks=[checkpoint]),
+    ):
+        pass

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from backbeat import optimizers
-from backbeat.checkpoints import Draft
+from backbeat.checkpoints import Draft, format_of
 from backbeat.errors import ArgumentTypeError, StateError
 from backbeat.hooks import Host, StopLatch
 from backbeat.hooks.host import Direction, Resumable, is_overridden
@@ -112,6 +112,11 @@ class ModuleHost(Resuming):
             raise ArgumentTypeError(
                 f"Loop was given {module!r} to train; pass a torch.nn.Module or a backbeat Model."
             )
+        if optimizer is not None and not _steps(optimizer):
+            raise ArgumentTypeError(
+                f"Loop was given the optimizer {optimizer!r}; pass the very one whose step() your "
+                "loop calls, such as torch.optim.Adam(module.parameters())."
+            )
         return cast(TrainingHost, ModuleHost(module, optimizer))
 
     def __getattr__(self, name: str) -> Any:
@@ -175,6 +180,11 @@ class ModuleHost(Resuming):
         """A look at the module as it is now: weights, gradients, outputs, graph."""
         return ModuleInspection(self.module, self.optimizer)
 
+    def check_path(self, path: str | PathLike[str], *, weights_only: bool = False) -> None:
+        """Raise ArgumentError if `path` names no format that a save could write."""
+        if not is_overridden(self, "save_weights" if weights_only else "save", ModuleHost):
+            format_of(path)
+
     def save_weights(self, path: str | PathLike[str]) -> None:
         """Write the module's weights to `path`; the suffix decides the format."""
         save_weights(self.module, path)
@@ -193,3 +203,7 @@ class ModuleHost(Resuming):
     def save(self, path: str | PathLike[str]) -> None:
         """Write the module's weights to `path`: a plain module has no config to save with them."""
         save_weights(self.module, path)
+
+
+def _steps(optimizer: Any) -> bool:
+    return hasattr(optimizer, "step") and not isinstance(optimizer, type)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
-from backbeat.errors import StateError
+import numpy as np
+
+from backbeat.errors import ArgumentTypeError, StateError
 from backbeat.training.run import Run
 from backbeat.training.values import settle
 from backbeat.warning import warn
@@ -20,6 +23,8 @@ class RunLogs(Run):
     """The values that run through an epoch."""
     _warns_of_nan: bool
     """Whether nobody else does."""
+    _is_unchecked = True
+    """Whether this is the first batch, by which a slip shows."""
 
     def log_epoch(self, **values: Any) -> None:
         """Add values, such as `val_loss`, to the logs of the epoch."""
@@ -27,14 +32,18 @@ class RunLogs(Run):
             raise StateError("log_epoch was called outside of an epoch of loop.epochs().")
         self._epoch_logs.update(settle(values, wait=True))
 
-    def log_batch(self, *, size: int | None = None, **values: Any) -> None:
+    def log_batch(self, *unnamed: Any, size: int | None = None, **values: Any) -> None:
         """Log values of the current batch; tensors on a device stay there until they are read.
 
         `size` is the number of samples, where it is not the length of what the loader yielded.
+        Texts and arrays are for the callbacks to see: only single numbers have a mean.
         """
         logs = self.batch_logs
         if logs is None:
             raise StateError("log_batch was called outside of a batch of loop.batches(...).")
+        if self._is_unchecked:
+            self._is_unchecked = False
+            _check(unnamed, size, values)
         if size is not None:
             logs["size"] = size
         self.log_values(settle(values))
@@ -57,4 +66,22 @@ class RunLogs(Run):
         warn(
             f"The loss of batch {self.batch} in epoch {self.epoch} is {loss}. Training goes on; "
             "TerminateOnNaN() among the callbacks would end it here."
+        )
+
+
+def _check(unnamed: tuple[Any, ...], size: Any, values: Mapping[str, Any]) -> None:
+    """Raise for arguments of `log_batch` that are a slip; warn of a loss that has no mean."""
+    if unnamed:
+        raise ArgumentTypeError("log_batch takes its values by name: loop.log_batch(loss=loss).")
+    if size is not None and not hasattr(size, "__float__"):
+        raise ArgumentTypeError(
+            f"log_batch: size={size!r} is a {type(size).__name__}; pass the number of samples."
+        )
+    loss: Any = values.get("loss", 0.0)
+    shape = tuple(np.shape(loss))
+    if isinstance(loss, str) or loss is None or np.prod(shape) != 1:
+        given = f"a {type(loss).__name__} of shape {shape}" if shape else repr(loss)
+        warn(
+            f"log_batch: loss is {given}, which has no mean over the epoch. Pass a single number, "
+            "such as loss.mean()."
         )

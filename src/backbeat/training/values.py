@@ -26,7 +26,8 @@ def _settled(value: Any, wait: bool) -> Any:
     if isinstance(value, torch.Tensor):
         if value.device.type != "cpu" and not wait:
             # A copy, because the caller's own loop may write into its tensor again.
-            return value.detach().clone()
+            copy = value.detach().clone()
+            return copy.reshape(()) if copy.numel() == 1 else copy
         return value.item() if value.numel() == 1 else to_numpy(value)
     if not wait and _is_away(value):
         return value
