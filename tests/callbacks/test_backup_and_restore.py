@@ -218,16 +218,64 @@ def test_another_model_is_refused(tmp_path, other, difference):
     assert all(map(np.array_equal, before, other.get_weights()))
 
 
-def test_a_state_that_is_not_plain_is_an_error_at_the_save(tmp_path):
-    """The key is named, long before anybody wants to resume."""
+@pytest.mark.parametrize("at", [0, 2])
+def test_a_state_that_is_not_plain_is_an_error(tmp_path, at):
+    """Before training, if it is known then, else at the save; the key is named."""
 
     class Mine(Callback):
-        def state_dict(self):
-            return {"seen": {"ids": {1, 2}}}
+        trained = 0
 
+        def on_batch_end(self, batch, logs=None):
+            self.trained += 1
+
+        def state_dict(self):
+            return {"seen": {"ids": {1, 2} if self.trained >= at else None}}
+
+    mine = Mine()
     expected = r"^callbacks\['Mine'\]\['state'\]\['seen'\]\['ids'\] is '\{1, 2\}' \(set\)"
     with pytest.raises(ArgumentTypeError, match=expected):
-        fit(Mine(), BackupAndRestore(tmp_path), epochs=1)
+        fit(mine, BackupAndRestore(tmp_path), epochs=1)
+
+    assert mine.trained == (0 if at == 0 else 3)
+    assert names(tmp_path) == []
+
+
+def test_a_state_that_is_not_there_before_training(tmp_path):
+    """A callback may have none until the first batch."""
+
+    class Late(Callback):
+        def on_batch_end(self, batch, logs=None):
+            self.seen = batch
+
+        def state_dict(self):
+            return {"seen": self.seen}
+
+    interrupted(tmp_path, 5, Late())
+
+    assert state_in(tmp_path)["callbacks"]["Late"]["state"] == {"seen": 2}
+
+
+@pytest.mark.parametrize(("free", "times"), [(1_000, 1), (8_000, 1), (1_000_000, 0)])
+def test_little_room(tmp_path, monkeypatch, free, times):
+    """One warning: before training, or when it is known what the optimizer takes."""
+
+    class Small(Disk):
+        def free_bytes(self, path):
+            return free
+
+    monkeypatch.setattr("backbeat.files.disk.current", Small())
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        history = fit(BackupAndRestore(tmp_path))
+
+    assert len(told) == times
+    for each in told:
+        assert re.fullmatch(
+            rf"BackupAndRestore has little room in {tmp_path}: 0\.0 MB are free, one save takes "
+            r"0\.0 MB, and up to 3 of them are there at a time\.",
+            str(each.message),
+        )
+    assert history.troubles == []
 
 
 def test_other_callbacks_are_said(tmp_path):
@@ -435,7 +483,8 @@ def test_ctrl_c_while_waiting_leaves_a_whole_save(tmp_path, held, monkeypatch):
     resumed = fit(BackupAndRestore(tmp_path, delete_checkpoint=False))
 
     assert resumed.history == fit().history
-    assert min(names(tmp_path)) == "gen-000002"
+    # One from before Ctrl-C, one of its end, and two of the resumed run, which stay.
+    assert names(tmp_path) == ["gen-000003", "gen-000004"]
 
 
 def test_old_saves_that_cannot_be_removed_are_a_warning(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from backbeat.checkpoints import background
 from backbeat.checkpoints.generation import Contents, Generation
 from backbeat.checkpoints.generations import Generations
 from backbeat.checkpoints.pending import Pending
+from backbeat.errors import BackbeatError
 from backbeat.warning import warn
 
 __all__ = ["Backup"]
@@ -29,6 +30,7 @@ class Backup:
         self._memory: dict[str, Any] = {}
         self._pending = Pending[list[str]]()
         self._failures = 0
+        self._fitting, self._is_short = 0, False
 
     def open(self) -> None:
         """Take the directory for this run, and find out whether it can be written.
@@ -42,6 +44,38 @@ class Backup:
         """What to go on from."""
         return self._generations.newest()
 
+    def rehearse(self, model: Any) -> None:
+        """Find out before training whether the run can be saved, without writing it.
+
+        Raises ArgumentTypeError, naming the key, for a state that no file can hold.
+        """
+        try:
+            state = model.capture_run(self._memory)
+        except Exception:  # a callback that has no state yet: the save itself will say so
+            return
+        if state is not None:
+            self._check_room(Contents.of(state))
+
+    def _check_room(self, contents: Contents) -> None:
+        """Warn, once, if the disk has little room: at first for what there is before training."""
+        size = contents.size
+        if size <= self._fitting or self._is_short:
+            return
+        self._fitting = size
+        # So many there are, for a moment, while the oldest one is not removed yet.
+        most = self._generations.keep + 1
+        directory = self._generations.directory
+        try:
+            free = files.free_bytes(directory)
+        except BackbeatError:
+            return
+        if free < size * max(1, most - self._generations.count):
+            self._is_short = True
+            warn(
+                f"BackupAndRestore has little room in {directory}: {free / 1e6:.1f} MB are free, "
+                f"one save takes {size / 1e6:.1f} MB, and up to {most} of them are there at a time."
+            )
+
     def save(self, model: Any) -> bool:
         """Save, if the run stands where it can be saved, and say if; waits for the save before.
 
@@ -54,7 +88,9 @@ class Backup:
             state = model.capture_run(self._memory)
             if state is None:
                 return False
-            self._start(Contents.of(state, is_finite=state["finite"]))
+            contents = Contents.of(state, is_finite=state["finite"])
+            self._check_room(contents)
+            self._start(contents)
         except (OSError, MemoryError) as error:
             self._fail(error)
         return True

@@ -41,7 +41,8 @@ class BackupAndRestore(Callback):
     A save that fails is a warning, the first time, and is tried again at the end of the epoch or
     the next moment that is due; if the backup is to be kept and the last one failed too, the run
     ends with CheckpointError. A directory in which another run is writing, or one that cannot be
-    written, is an error before training.
+    written, is an error before training, and so is a state of a callback that no file can hold;
+    little room on the disk is a warning.
 
     >>> backup = BackupAndRestore("runs/digits/backup", save_freq=500)
     """
@@ -110,6 +111,8 @@ class BackupAndRestore(Callback):
         self._was_used = True
         if found is not None:
             self.model.restore_run(found)
+        else:
+            self._present().rehearse(self.model)
 
     def _present(self) -> Backup:
         if self._backup is None:

@@ -51,6 +51,12 @@ class Contents:
     tensors: dict[str, RawTensor]
     is_finite: bool
 
+    @property
+    def size(self) -> int:
+        """Bytes, but for the tensors' names and shapes."""
+        held = sum(memoryview(tensor.data).nbytes for tensor in self.tensors.values())
+        return held + len(to_json(self.packed))
+
     @classmethod
     def of(cls, state: Mapping[str, Any], *, is_finite: bool = True) -> Contents:
         """`state` is plain data, as `plain.pack` takes it.

@@ -207,6 +207,11 @@ class Generations:
 
     # The directory
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._paths())
+
     def _paths(self) -> list[Path]:
         """The directories that look like generations."""
         paths = [self.directory / name for name in self._names() if _NAME.fullmatch(name)]
