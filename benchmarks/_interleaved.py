@@ -21,18 +21,21 @@ import backbeat
 
 @dataclass
 class Stopwatch:
-    """Seconds by the clock on the wall, and of this process's work."""
+    """Seconds by the clock on the wall, of this process's work, and of this thread's."""
 
     wall: float = 0.0
     cpu: float = 0.0
+    thread: float = 0.0
 
     def start(self) -> None:
         """Go on measuring."""
         self.wall -= time.perf_counter()
         self.cpu -= time.process_time()
+        self.thread -= time.thread_time()
 
     def stop(self) -> None:
         """Pause."""
+        self.thread += time.thread_time()
         self.cpu += time.process_time()
         self.wall += time.perf_counter()
 
@@ -43,11 +46,13 @@ class Timing:
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
+    thread: list[float] = field(default_factory=list)
 
     def add(self, watch: Stopwatch) -> None:
         """Take in one repetition."""
         self.wall.append(watch.wall)
         self.cpu.append(watch.cpu)
+        self.thread.append(watch.thread)
 
     def median(self, clock: str = "cpu") -> float:
         """The median repetition, in seconds."""

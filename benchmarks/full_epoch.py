@@ -1,7 +1,9 @@
 """What does each callback of `full` add to a batch?
 
 The softmax model: the loop by hand, `fit`, `fit` with the accuracy and a bar, then one callback
-more at a time. All take turns in one process.
+more at a time. All take turns in one process, and what a step adds is the median of what it added
+in each round, beginning and end of the fit included. Callbacks work in the thread that trains and
+in threads of their own, so the first is shown by itself too.
 """
 
 from __future__ import annotations
@@ -10,8 +12,8 @@ import argparse
 import tempfile
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
-from statistics import median
 
 import torch
 from _contenders.backbeat import LAYERS, usual
@@ -24,7 +26,9 @@ from backbeat.losses import SparseCategoricalCrossentropy
 from backbeat.models import Sequential
 from backbeat.optimizers import RMSprop
 
-SHORT, LONG = 1, 4
+EPOCHS = 4
+
+_COLUMNS = (("x", 2), ("more", 1), ("thread", 1))
 
 Fit = Callable[[int], None]
 
@@ -66,25 +70,23 @@ def ladder(work: Work, folder: Path) -> dict[str, Fit]:
 
 
 def added(work: Work, folder: Path, rounds: int) -> list[Row]:
-    """CPU µs per batch of each step of the ladder, and how many more than the step before."""
+    """CPU µs per batch of each step of the ladder, and how many more than the step before.
+
+    In all threads, and in the one that trains.
+    """
     steps = ladder(work, folder)
-    timings = interleave(
-        {
-            f"{name} {epochs}": lambda fit=fit, epochs=epochs: fit(epochs)
-            for name, fit in steps.items()
-            for epochs in (SHORT, LONG)
-        },
-        rounds,
-    )
-    batches = (LONG - SHORT) * work.batches
-    slopes = {
-        name: timings[f"{name} {LONG}"].extra(timings[f"{name} {SHORT}"]).values for name in steps
-    }
-    before, rows = [0.0] * rounds, list[Row]()
-    for name, mine in slopes.items():
-        more = median(a - b for a, b in zip(mine, before, strict=True))
+    timings = interleave({name: partial(fit, EPOCHS) for name, fit in steps.items()}, rounds)
+    by_hand = before = next(iter(timings.values()))
+    rows, unit = list[Row](), 1e6 / (EPOCHS * work.batches)
+    for name, mine in timings.items():
         rows.append(
-            {"step": name, "us": median(mine) / batches * 1e6, "more": more / batches * 1e6}
+            {
+                "step": name,
+                "us": mine.median() * unit,
+                "x": mine.ratios(by_hand).median,
+                "more": mine.extra(before).median * unit,
+                "thread": mine.extra(before, "thread").median * unit,
+            }
         )
         before = mine
     return rows
@@ -93,8 +95,11 @@ def added(work: Work, folder: Path, rounds: int) -> list[Row]:
 def report(lines: list[Row]) -> str:
     """The Markdown table."""
     head, *rows = lines
-    body = [[row["step"], f"{row['us']:.0f}", f"{row['more']:+.1f}"] for row in rows]
-    return "\n".join([table(["", "CPU µs/batch", "more"], body), "", footer(head)])
+    body = [
+        [row["step"], f"{row['us']:.0f}", *(f"{row[n]:.{d}f}" for n, d in _COLUMNS)] for row in rows
+    ]
+    heads = ["", "CPU µs/batch", "× by hand", "more", "of it in the thread that trains"]
+    return "\n".join([table(heads, body), "", footer(head)])
 
 
 def main() -> None:
@@ -109,7 +114,7 @@ def main() -> None:
         Path(name, "printed").open("w", encoding="utf-8") as printed,
         redirect_stdout(printed),
     ):
-        rows = added(work, Path(name), 2 if quick else 9)
+        rows = added(work, Path(name), 2 if quick else 24)
     print(report(save("full_epoch", rows)))
 
 

@@ -1,8 +1,9 @@
 """Where does the time of an epoch go?
 
-One epoch of the softmax model, bare and with the callbacks of every day, under cProfile. The
-profiler makes Python code look slower than it is and leaves kernels alone, so the shares of ours
-are upper bounds; what they are good for is their order.
+One epoch of the softmax model, `bare` and `full` as in throughput.py, under cProfile, which sees
+the thread that trains. The profiler makes Python code look slower than it is and leaves kernels
+alone, so the shares of ours are upper bounds; what they are good for is their order. Then, without
+a profiler, what the hooks of each callback take by the clock, as `history.cost` tells.
 """
 
 from __future__ import annotations
@@ -17,39 +18,13 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
+from _contenders.backbeat import Backbeat
 from _interleaved import machine
+from _work import Work
 
-from backbeat.callbacks import (
-    Callback,
-    CSVLogger,
-    EarlyStopping,
-    ModelCheckpoint,
-    ReduceLROnPlateau,
-)
-from backbeat.layers import Activation, Dense
-from backbeat.models import Sequential
+from backbeat.hooks.cost import CostTable
 
-SAMPLES, BATCH = 12_800, 128
-
-
-def model() -> Sequential:
-    """The model of the seed's examples, with its accuracy measured."""
-    made = Sequential()
-    made.add(Dense(10, input_dim=784))
-    made.add(Activation("softmax"))
-    made.compile(loss="categorical_crossentropy", optimizer="rmsprop", metrics=["accuracy"])
-    return made
-
-
-def every_day(directory: Path) -> list[Callback]:
-    """What a careful user has switched on."""
-    return [
-        CSVLogger(str(directory / "log.csv")),
-        EarlyStopping("loss", patience=9),
-        ReduceLROnPlateau("loss", patience=9),
-        ModelCheckpoint(str(directory / "best.h5"), "loss", save_best_only=True),
-    ]
+EPOCHS, TIMED_EPOCHS = 4, 40
 
 
 def place_of(filename: str, function: str) -> str:
@@ -59,38 +34,61 @@ def place_of(filename: str, function: str) -> str:
     parts = Path(filename).parts
     if "backbeat" in parts:
         rooms = parts[parts.index("backbeat") + 1 :]
-        return f"backbeat.{rooms[0].removesuffix('.py')}"
+        # Of the callbacks each by itself.
+        depth = 2 if rooms[0] == "callbacks" and len(rooms) > 1 else 1
+        return f"backbeat.{'.'.join(rooms[:depth]).removesuffix('.py')}"
     return "torch, in Python" if "torch" in parts else "Python"
 
 
-def report(name: str, profile: cProfile.Profile) -> None:
+def report(name: str, profile: cProfile.Profile, batches: int) -> None:
     """Print the microseconds of a batch by room, those of the fit's two ends included."""
     seconds: Counter[str] = Counter()
-    for (filename, _, function), (_, _, own, _, _) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
+    calls = 0
+    for (filename, _, function), (_, count, own, _, _) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
         seconds[place_of(filename, function)] += own
-    batches, whole = SAMPLES // BATCH, sum(seconds.values())
-    print(f"\n{name}: {whole / batches * 1e6:.0f} µs per batch, profiled")
+        calls += 0 if filename == "~" else count
+    whole = sum(seconds.values())
+    spent = f"{whole / batches * 1e6:.0f} µs and {calls / batches:.0f} calls of Python per batch"
+    print(f"\n{name}: {spent}, profiled")
     for room, own in seconds.most_common():
-        if own > whole / 1000:
-            print(f"{room:<26}{own / batches * 1e6:>8.1f}{own / whole:>8.1%}")
+        if own > whole / 500:
+            print(f"{room:<34}{own / batches * 1e6:>8.1f}{own / whole:>8.1%}")
+
+
+def report_costs(cost: CostTable, batches: int) -> None:
+    """Print what each callback takes: once in an epoch, and for each batch."""
+    epoch: Counter[str] = Counter()
+    batch: Counter[str] = Counter()
+    for each in cost:
+        if each.calls and each.hook.startswith("on_epoch"):
+            epoch[each.callback] += each.mean_seconds
+        elif each.calls and "batch" in each.hook:
+            batch[each.callback] += each.usual_seconds
+    print("\nfull, by the clock         µs per epoch   per batch    in all, per batch")
+    for name in sorted({*epoch, *batch}, key=lambda name: -epoch[name] / batches - batch[name]):
+        figures = [each * 1e6 for each in (epoch[name], batch[name])]
+        in_all = figures[0] / batches + figures[1]
+        print(f"{name:<27}{figures[0]:>12.0f}{figures[1]:>12.2f}{in_all:>21.2f}")
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the three tables."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    x = torch.rand(SAMPLES, 784)
-    y = F.one_hot(torch.randint(0, 10, (SAMPLES,)), 10).float()
-    for name, verbose in (("bare", 0), ("with the callbacks of every day", 1)):
-        trained = model()
+    work = Work("softmax")
+    for name, full in (("bare", False), ("full", True)):
         with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
-            callbacks = every_day(Path(folder)) if verbose else []
-            trained.fit(x, y, batch_size=BATCH, verbose=verbose, callbacks=callbacks)
-            profile = cProfile.Profile(time.process_time)
+            contender = Backbeat(work, full, Path(folder))
+            contender.fit(1)
+            profile = cProfile.Profile(time.thread_time)
             profile.enable()
-            trained.fit(x, y, batch_size=BATCH, verbose=verbose, callbacks=callbacks)
+            contender.fit(EPOCHS)
             profile.disable()
-        report(name, profile)
+            if full:
+                contender.fit(TIMED_EPOCHS)
+        report(name, profile, EPOCHS * work.batches)
+        if full:
+            report_costs(contender.model.history.cost, work.batches)
     print(machine())
 
 

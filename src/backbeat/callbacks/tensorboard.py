@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 from backbeat import files
 from backbeat.callbacks._arguments import check_choice, check_flags, check_whole, path_text
@@ -22,6 +22,9 @@ from backbeat.hooks.plan import Plan
 from backbeat.warning import warn
 
 __all__ = ["TensorBoard"]
+
+# The dict's own way: a size never waits on a device.
+_get = cast(Callable[..., int], dict[str, Any].get)
 
 
 class TensorBoard(Callback):
@@ -225,7 +228,7 @@ class TensorBoard(Callback):
         """Count the samples, and write the values of this batch if it is time."""
         if self._every:
             values = logs or {}
-            self.samples_seen += values.get("size", 1)
+            self.samples_seen += _get(values, "size", 1)
             if self.samples_seen - self.samples_seen_at_last_write >= self._every:
                 self.samples_seen_at_last_write = self.samples_seen
                 self._scalars.write_batch(values, self.samples_seen)

@@ -18,6 +18,9 @@ __all__ = ["Scalars", "samples_between"]
 Sink = tuple[Callable[..., None], str]
 """How to note a scalar, and its tag."""
 
+# The dict's own: nothing is read, and no method of `Logs` is called for each value.
+_unread_items = cast(Callable[[dict[str, Any]], ItemsView[str, Any]], dict[str, Any].items)
+
 # Logged with the values of a batch, but no measurements.
 _COUNTS = ("batch", "size")
 
@@ -41,9 +44,7 @@ class Scalars:
     def write_batch(self, logs: dict[str, Any], step: int) -> None:
         """Note the values of a batch; what is still on a device is read by the writing thread."""
         sinks = self._sinks
-        # The dict's own items: unread, and without a call for each of them.
-        items: ItemsView[str, Any] = cast(Any, dict).items(logs)
-        for name, value in items:
+        for name, value in _unread_items(logs):
             sink = sinks[name] if name in sinks else self._new_sink(name)
             if sink is None:
                 continue
