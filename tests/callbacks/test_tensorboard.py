@@ -481,6 +481,19 @@ def test_what_cannot_be_shown_is_said_before_training(tmp_path):
         model().fit(X, Y, verbose=0, callbacks=[board])
 
 
+def test_a_layer_that_is_not_there(tmp_path):
+    """It is named before training, and does not keep the others from being shown."""
+    names = {"embeddings_layer_names": ["word", "words"]}
+    with pytest.warns(BackbeatWarning) as caught:
+        words(np.array([[1, 2]]), log_dir=tmp_path, **names)
+
+    assert [str(each.message) for each in caught] == [
+        "TensorBoard cannot show 'word'. There is no layer 'word' in the model; did you mean "
+        "'words'?"
+    ]
+    assert rows_of(tmp_path, "words_embedding").shape == (1, 6)
+
+
 def test_metadata_is_not_changed(tmp_path):
     """The dict of the caller stays as it was."""
     (tmp_path / "labels.tsv").write_text("a\n" * 7, encoding="utf-8")

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from backbeat import losses
+from backbeat import losses, metrics
 from backbeat.errors import ArgumentError, ArgumentTypeError, DataError, UnknownNameError
 
 
@@ -173,3 +173,18 @@ def test_weights_of_the_wrong_shape() -> None:
     """One number or one per sample."""
     with pytest.raises(ArgumentError, match=r"sample_weight has shape \(3,\)"):
         losses.MeanSquaredError()([[0.0], [1.0]], [[0.0], [1.0]], sample_weight=[1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("get", [losses.get, metrics.get])
+def test_a_function_of_other_arguments(get: Any) -> None:
+    """One that cannot be called as a loss or a metric is told when it is given."""
+
+    def weighed(y_true: Any, y_pred: Any, weight: Any) -> Any: ...
+
+    with pytest.raises(ArgumentTypeError) as caught:
+        get(weighed)
+
+    assert str(caught.value) == (
+        "weighed is called with (y_true, y_pred), but takes (y_true: 'Any', y_pred: 'Any', "
+        "weight: 'Any') -> 'Any'. Arguments come by position."
+    )

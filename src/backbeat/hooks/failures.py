@@ -35,8 +35,8 @@ class Failures(Counter[str]):
         self[place] += 1
         if self[place] == 1:
             warn(
-                f"{place} failed: {type(error).__name__}: {error}. Training goes on without it; "
-                "further failures of it are only counted."
+                f"{place} failed: {type(error).__name__}: {str(error).rstrip('.')}. Training goes "
+                "on without it; further failures of it are only counted."
             )
         return self._is_hopeless((id(callback), hook), place, ring)
 

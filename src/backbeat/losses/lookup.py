@@ -134,6 +134,7 @@ def _from_callable(
     function: Callable[..., Any], source: Any = None, name: str = ""
 ) -> LossFunction:
     called = name or str(getattr(function, "__name__", type(function).__name__))
+    _check_arguments(function, called)
     return LossFunction(
         name=called,
         sample_values=lambda y_true, y_pred: per_sample(
@@ -142,3 +143,18 @@ def _from_callable(
         batch_mean=None,
         source=function if source is None else source,
     )
+
+
+def _check_arguments(function: Callable[..., Any], called: str) -> None:
+    """Raise if `function` cannot be called as a loss or metric, as far as its signature tells."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        raise ArgumentTypeError(
+            f"{called} is called with (y_true, y_pred), but takes {signature}. Arguments come by "
+            "position."
+        ) from None

@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from backbeat.errors import ArgumentError
 from backbeat.event_files import Embedding
 from backbeat.hooks import Inspection
 
@@ -58,6 +59,10 @@ class Embeddings:
                 f"cannot show {', '.join(map(repr, missing))}: not an embedding layer, so "
                 "embeddings_data= must say for which inputs its outputs are wanted."
             )
+        for name in named:
+            problem = self._problem_with(name) if self._settings.data is not None else None
+            if problem is not None:
+                yield f"cannot show {name!r}. {problem}"
         labels = self._settings.labels(named)
         for path in sorted(set(labels.values())):
             if not self._found(path).is_file():
@@ -78,7 +83,8 @@ class Embeddings:
         named = list(self._settings.layers or tables)
         shown = {f"{name}_table": (name, tables[name]) for name in named if name in tables}
         if self._settings.data is not None and named:
-            shown |= {f"{name}_embedding": (name, rows) for name, rows in self._outputs(named)}
+            heard = [name for name in named if self._problem_with(name) is None]
+            shown |= {f"{name}_embedding": (name, rows) for name, rows in self._outputs(heard)}
         labels = self._settings.labels(named)
         return [
             Embedding(name, rows[:_MOST_ROWS], self._labels(labels.get(layer), len(rows)))
@@ -96,6 +102,14 @@ class Embeddings:
         with self._look.watch_outputs(hear, named):
             self._look.run(self._settings.data, self._settings.batch_size)
         return ((name, np.concatenate(each)) for name, each in parts.items() if each)
+
+    def _problem_with(self, name: str) -> ArgumentError | None:
+        """Why the outputs of a layer called `name` cannot be shown; None if they can."""
+        try:
+            with self._look.watch_outputs(lambda layer, outputs: None, [name]):
+                return None
+        except ArgumentError as error:
+            return error
 
     def _found(self, path: str) -> Path:
         """The file of labels: below the run's directory, as TensorBoard looks for it, else here."""
