@@ -153,6 +153,6 @@ def test_why_nothing_is_saved(nursery: Nursery, tmp_path: Path) -> None:
 
     assert child.wait(60) == 1
     assert (
-        "BackupAndRestore saved nothing at this end, from which no run could go on exactly; a "
-        "restart goes on from the last backup."
+        "BackupAndRestore saved nothing at this end: nothing was trained yet, or no run could go "
+        "on from it exactly. A restart goes on from the last backup."
     ) in (tmp_path / "output.txt").read_text()

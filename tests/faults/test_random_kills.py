@@ -103,8 +103,9 @@ def numbers(path: Path) -> set[float]:
 
 
 def try_out(nursery: Nursery, folder: Path, number: int, trials: int) -> Found:
-    """Trains, waits for two saves and a random time, sends the signal, and looks."""
+    """Trains, waits for a save and a random time, sends the signal, and looks."""
     found, chance = Found(), random.Random(number)
+    between: dict[tuple[int, int], float] = {}  # the seconds between two saves, by kind
     for trial in range(trials):
         place = folder / str(trial)
         place.mkdir()
@@ -112,10 +113,13 @@ def try_out(nursery: Nursery, folder: Path, number: int, trials: int) -> Found:
         output = folder / f"{trial}.txt"
         child = nursery.start(train, output, path=str(path), in_background=trial % 2 == 0)
         wait_for(output, 1)
-        began = time.monotonic()
-        wait_for(output, 2)
-        # Anywhere in the next two saves, however slow the machine is at the moment.
-        time.sleep(chance.uniform(0, 2 * (time.monotonic() - began)))
+        kind = trial % 3, trial % 2
+        if kind not in between:
+            began = time.monotonic()
+            wait_for(output, 2)
+            between[kind] = time.monotonic() - began
+        # Anywhere in the next two saves, however slow the machine is.
+        time.sleep(chance.uniform(0, 2 * between[kind]))
         if trial // 2 % 2:
             # Half of them are aimed: at a file that is being written.
             wait_for_a_write(place, chance.uniform(0, 0.02))

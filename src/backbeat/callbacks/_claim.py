@@ -24,7 +24,7 @@ class Claim:
 
     def __init__(self, owner: object, path: str | os.PathLike[str]) -> None:
         self._who = type(owner).__name__
-        self._path = path
+        self.path = path
         self._lock: files.Lock | None = None
         self._mutex = threading.Lock()
         self._is_wanted = False
@@ -38,7 +38,7 @@ class Claim:
         if self._is_wanted:
             self._refused.add(threading.get_ident())
             raise StateError(
-                f"this {self._who} writes {os.fspath(self._path)} for another run at this moment. "
+                f"this {self._who} writes {os.fspath(self.path)} for another run at this moment. "
                 f"Give each run a {self._who}, and a file, of its own."
             )
         self._is_wanted = True
@@ -49,8 +49,8 @@ class Claim:
         Raises FileInUseError if another run writes it, CheckpointError if it cannot be locked.
         """
         with self._mutex:  # a slow disk may still be at it
-            if self._lock is None and files.exists(Path(self._path).parent):
-                self._lock = files.lock_file(self._path)
+            if self._lock is None and files.exists(Path(self.path).parent):
+                self._lock = files.lock_file(self.path)
         if not self._is_wanted:  # it did not answer before the run was over
             self.end(lambda release: release())
 
@@ -66,7 +66,7 @@ class Claim:
         Raises FileInUseError if another run writes it.
         """
         if self._is_wanted and self._lock is None:
-            files.make_parents(self._path)
+            files.make_parents(self.path)
             try:
                 self.take_if_there()
             except FileInUseError:

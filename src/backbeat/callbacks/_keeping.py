@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
+from backbeat.callbacks._anchor import Anchor
 from backbeat.callbacks._saver import Save, Saver
 from backbeat.callbacks._template import Template
 from backbeat.errors import CheckpointError
@@ -41,6 +42,7 @@ class Keeping(Callback):
         self._owes = False
         self._last: tuple[int, dict[str, Any]] | None = None
         self._failure: Exception | None = None
+        self._anchor = Anchor()
         # Used bare, without a run that closes it, everything is done in line.
         self._saver = self._new_saver(in_background=False)
 
@@ -85,6 +87,7 @@ class Keeping(Callback):
 
     def _start(self, save: Save) -> None:
         """Carry out `save`; whatever stands in the way is a failed save."""
+        save = save.with_names(self._anchor.name)
         try:
             is_over = self._saver.start(self.model, save)
         except Exception as error:

@@ -35,11 +35,15 @@ class Save:
 
     def as_meant_now(self) -> Save:
         """The same with absolute names: the program may change its directory meanwhile."""
+        return self.with_names(_absolute)
+
+    def with_names(self, change: Callable[[str], str]) -> Save:
+        """The same with `change` applied to each name."""
         return replace(
             self,
-            path=_absolute(self.path),
-            also=tuple(map(_absolute, self.also)),
-            makes_room=tuple(map(_absolute, self.makes_room)),
+            path=change(self.path),
+            also=tuple(map(change, self.also)),
+            makes_room=tuple(map(change, self.makes_room)),
         )
 
     def finish(self, write: Callable[[str], None]) -> None:

@@ -161,8 +161,8 @@ class BackupAndRestore(Callback):
         if self._backup is not None:
             if not self._backup.save(self.model):
                 error.add_note(
-                    "BackupAndRestore saved nothing at this end, from which no run could go on "
-                    "exactly; a restart goes on from the last backup."
+                    "BackupAndRestore saved nothing at this end: nothing was trained yet, or no "
+                    "run could go on from it exactly. A restart goes on from the last backup."
                 )
             self._backup.take_up(wait=True)
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any, ClassVar
 
 from backbeat import files
+from backbeat.callbacks._anchor import Anchor
 from backbeat.callbacks._arguments import check_flags, path_text, seconds
 from backbeat.callbacks._claim import Claim
 from backbeat.callbacks._csv_file import CsvFile, Position
@@ -81,6 +82,7 @@ class CSVLogger(Callback):
         self._reset()
 
     def _reset(self) -> None:
+        self._anchor = Anchor()
         self._begin_file()
         self._waiting: list[dict[str, str]] = []
         self._failures = 0
@@ -180,6 +182,7 @@ class CSVLogger(Callback):
     def _write(self, seconds: float) -> None:
         """Write all rows that wait; if that fails they wait on."""
         records, write, claim = list(self._waiting), self._file.write, self._claim
+        self._file.path = claim.path = self._anchor.name(self.filename)
 
         def send() -> None:
             claim.take()

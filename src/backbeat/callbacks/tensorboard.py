@@ -177,7 +177,9 @@ class TensorBoard(Callback):
             self.embeddings_data,
             self.batch_size,
         )
-        return Embeddings(host.inspect(), Path(self.log_dir) / self._layout.main, settings)
+        return Embeddings(
+            host.inspect(), Path(self.log_dir).absolute() / self._layout.main, settings
+        )
 
     def _opened(self) -> Runs:
         """The event files of this run, which begin with what it is."""

@@ -180,6 +180,8 @@ class Run:
         if self.batch_logs is not None or self._ahead is not None:
             return None
         error = self._error
+        if error is not None and not self._was_trained:
+            return None  # a restart begins anew, perhaps with another model
         if error is not None and self._boundary is not None:
             return self.run_state.capture_at(self._boundary, memory)
         # What a signal ended stands between two batches; nobody knows where another error left it.
@@ -192,6 +194,11 @@ class Run:
             memory=memory,
             fetching=error is not None and error is self._fetch_error,
         )
+
+    @property
+    def _was_trained(self) -> bool:
+        is_begun = self._done or self._parts > 1
+        return bool(is_begun) or self._next_epoch > self.params["initial_epoch"]
 
     @property
     def _done(self) -> int:
