@@ -187,6 +187,25 @@ def test_probe_writes_and_removes() -> None:
     assert held(Renaming) + held(Bucket) == []
 
 
+def test_what_a_killed_probe_left_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the store is a file system."""
+    (tmp_path / "shelf").mkdir()
+    address = f"shelf://{tmp_path}/shelf/w.txt"
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(Shelf, "rm_file", lambda self, path: os._exit(0))
+        files.probe(address)
+        os._exit(1)
+    _, status = os.waitpid(child, 0)
+    between = names(tmp_path / "shelf")
+    files.probe(address)
+
+    assert (status, len(between)) == (0, 1)
+    assert names(tmp_path / "shelf") == []
+
+
 def test_probe_of_a_store_that_refuses() -> None:
     """Said with the address."""
     Store.failures["exists"] = PermissionError(13, "Forbidden")

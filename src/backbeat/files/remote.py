@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import shutil
 import tempfile
 from collections.abc import Generator
@@ -125,9 +124,10 @@ def probe(address: str) -> None:
     Raises CheckpointError saying what is in the way, MissingPackageError or ArgumentError if the
     store is none that can be used here.
     """
-    trial = trial_address(address, f".probe.{secrets.token_hex(8)}")
+    trial = trial_address(address, signed_name("probe"))
     store, name = open_store(trial)
     with reaching(address):
+        _remove_left(store, name.rpartition("/")[0], "probe")
         store.pipe_file(name, b"backbeat")
         store.rm_file(name)
 
@@ -173,6 +173,8 @@ def _in_place(store: Any, target: str) -> Generator[str]:
 
 def _remove_left(store: Any, directory: str, name: str) -> None:
     """Remove what killed processes of this machine left of uploads to `name`, if that can be."""
+    if _is_object_store(store):  # where a list may be long, and an upload leaves nothing
+        return
     with contextlib.suppress(Exception):
         store.invalidate_cache(directory)
         for path in store.ls(directory, detail=False):
