@@ -27,12 +27,13 @@ if TYPE_CHECKING:
         utils,
     )
     from backbeat.callbacks import Callback
-    from backbeat.layers import Layer
+    from backbeat.layers import Input, Layer
     from backbeat.models import Model, Sequential, load_model
     from backbeat.training import Loop
 
 __all__ = [
     "Callback",
+    "Input",
     "Layer",
     "Loop",
     "Model",
@@ -58,6 +59,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Callback": "backbeat.callbacks",
+    "Input": "backbeat.layers",
     "Layer": "backbeat.layers",
     "Loop": "backbeat.training",
     "Model": "backbeat.models",

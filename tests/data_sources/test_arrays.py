@@ -154,6 +154,18 @@ def test_count_samples_recognises_a_list_of_samples():
         count_samples(x=[np.zeros(7)] * 3, y=np.zeros(3))
 
 
+def test_many_arrays_are_not_all_told():
+    """A list of thousands of samples makes no error of thousands of words."""
+    x = array_tree([np.zeros(4)] * 5000, "x")
+    with pytest.raises(DataError) as caught:
+        count_samples(x=x, y=np.zeros(5000))
+
+    assert str(caught.value).startswith(
+        "The data differ in their number of samples: x[0] has 4, x[1] has 4, x[2] has 4, ..., "
+        "x[4999] has 4, y has 5000. Every array needs"
+    )
+
+
 def test_count_samples_refuses_empty_data():
     """Zero samples make no epoch."""
     with pytest.raises(DataError) as caught:

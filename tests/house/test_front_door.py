@@ -79,6 +79,7 @@ def test_a_keras_user_finds_everything():
     printed = in_fresh_python(
         "import backbeat as keras\n"
         "class LossHistory(keras.callbacks.Callback): pass\n"
+        "drawn = keras.Input((2,))\n"
         "model = keras.models.Sequential([keras.layers.Dense(1, input_dim=2)])\n"
         "model.compile(optimizer=keras.optimizers.SGD(lr=0.1), loss='mse')\n"
         "print(keras.callbacks.EarlyStopping.__name__, keras.utils.to_categorical([1]).tolist())"

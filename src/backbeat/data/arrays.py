@@ -97,7 +97,9 @@ def count_samples(**trees: Any) -> int:
         for label, leaf in named_leaves(tree, name)
     }
     if len(set(counts.values())) > 1:
-        listed = ", ".join(f"{label} has {count}" for label, count in counts.items())
+        told = [f"{label} has {count}" for label, count in counts.items()]
+        # A list of many samples, taken for as many inputs, would be told for ever.
+        listed = ", ".join(told if len(told) <= 8 else [*told[:3], "...", *told[-2:]])
         raise DataError(
             f"The data differ in their number of samples: {listed}. Every array needs one row "
             f"per sample along its first axis.{_hint(trees)}"
