@@ -568,6 +568,22 @@ def test_further_things_belong_to_the_run(tmp_path):
     assert [value for _, _, value in seen[5:]] == undisturbed[3:]
 
 
+def test_several_processes_are_refused(tmp_path, monkeypatch):
+    """Before training: only one of them would go on at a restart. One alone is welcome."""
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    fit(BackupAndRestore(tmp_path / "one"))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(StateError) as raised:
+        fit(BackupAndRestore(tmp_path / "two"))
+
+    assert str(raised.value) == (
+        "BackupAndRestore would save only one of the 2 processes that train here (WORLD_SIZE), and "
+        "a restart would let that one go on while the others begin anew. Leave it out, and save "
+        "the model with ModelCheckpoint."
+    )
+    assert not (tmp_path / "two").exists()
+
+
 def test_a_host_that_cannot_be_saved_is_refused(tmp_path):
     """Before training, with what can."""
     with pytest.raises(ArgumentTypeError) as caught:

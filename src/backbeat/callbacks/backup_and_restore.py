@@ -42,7 +42,8 @@ class BackupAndRestore(Callback):
     the next moment that is due; if the backup is to be kept and the last one failed too, the run
     ends with CheckpointError. A directory in which another run is writing, or one that cannot be
     written, is an error before training, and so is a state of a callback that no file can hold;
-    little room on the disk is a warning.
+    little room on the disk is a warning. It is for one process: under torchrun with several it
+    is a StateError before training.
 
     >>> backup = BackupAndRestore("runs/digits/backup", save_freq=500)
     """
@@ -94,6 +95,7 @@ class BackupAndRestore(Callback):
                 f"BackupAndRestore cannot save a run of a {type(self.model).__name__}: use it in "
                 "model.fit(...) or in backbeat.Loop(...)."
             )
+        self._check_processes()
         self._backup = backup = Backup(
             self.backup_dir, keep=self.keep, in_background=self.background
         )
@@ -101,6 +103,16 @@ class BackupAndRestore(Callback):
         # What an earlier run of this very object left belongs to that run.
         newest = None if self._was_used else backup.newest()
         self._found = None if newest is None else newest.state
+
+    def _check_processes(self) -> None:
+        """The others would begin anew beside this one: better no backup than such a run."""
+        processes = os.environ.get("WORLD_SIZE", "1")
+        if processes != "1" and self.runs_on == "main":
+            raise StateError(
+                f"BackupAndRestore would save only one of the {processes} processes that train "
+                "here (WORLD_SIZE), and a restart would let that one go on while the others begin "
+                "anew. Leave it out, and save the model with ModelCheckpoint."
+            )
 
     def _forget_plan(self) -> None:
         self.close()
