@@ -76,6 +76,7 @@ def post(contender: str, port: int, epochs: int) -> None:
     model.compile("sgd", "mse")
     x, y = np.zeros((8, 4), np.float32), np.zeros((8, 1), np.float32)
     watched = Watched(root=f"http://127.0.0.1:{port}")
+    print(flush=True)  # from now on it is timed
     begin = time.perf_counter()
     model.fit(x, y, batch_size=8, epochs=epochs, verbose=0, callbacks=[watched])
     print(json.dumps({"fit": time.perf_counter() - begin}), flush=True)
@@ -97,6 +98,8 @@ def measure(interpreter: Path, contender: str, kind: str, environment: dict[str,
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
         )
+        assert process.stdout is not None
+        process.stdout.readline()
         timer = threading.Timer(PATIENCE, process.kill)
         timer.start()
         printed, _ = process.communicate()
