@@ -11,7 +11,7 @@ from typing import Any
 from backbeat import forks
 from backbeat.errors import ArgumentError, ArgumentTypeError
 from backbeat.hooks import StopLatch
-from backbeat.training.notices import say
+from backbeat.training.notices import say_beside
 
 __all__ = ["GRACE_SECONDS", "SIGNAL_NAMES", "Signals"]
 
@@ -185,10 +185,11 @@ class Signals:
         if self._ended.wait(word):
             return
         if not self._is_heeded:
-            say(
+            text = (
                 f"{_name(number)}: the training ends after this batch, or in {self._grace:g} s; "
                 "the same signal again ends it at once."
             )
+            _thread.start_new_thread(say_beside, (text,))  # which may hang in it
         if not self._ended.wait(self._grace - word) and not (
             self._is_heeded and number == signal.SIGINT
         ):
