@@ -259,6 +259,26 @@ class Sleeping(Model):
         return self.linear(x)
 
 
+def test_workers_that_die_of_the_same_signal_are_no_error():
+    """A signal to the whole group reaches them too; how they end comes second."""
+
+    def worker_failed(number, frame):
+        raise RuntimeError("DataLoader worker is killed by signal: Terminated.")
+
+    heard = Signals(StopLatch())
+    with handled_by(signal.SIGCHLD, worker_failed):
+        heard.listen()
+        heard.hear_workers()
+        raise_signal(SIGTERM)
+        with pytest.raises(SystemExit) as caught:
+            heard.check()
+        raise_signal(signal.SIGCHLD)
+        heard.leave()
+        heard.end(caught.value)
+
+    assert heard.raised is caught.value
+
+
 @pytest.mark.parametrize("number", [SIGINT, SIGTERM])
 def test_a_batch_that_takes_too_long_is_not_finished(number):
     """After `grace` seconds the signal is raised in the middle of it."""

@@ -133,6 +133,8 @@ class Signals:
         try:
             self._handler_before(signal.SIGCHLD)(signal.SIGCHLD, frame)
         except RuntimeError as error:
+            if self.raised is not None:
+                return  # whatever ended the run has ended its workers too
             if self.fetching or not self._is_on or self._is_leaving:
                 raise
             self._worker_error = error
