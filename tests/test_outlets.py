@@ -31,6 +31,18 @@ def test_texts_longer_than_a_pipe_takes_at_once() -> None:
     os.close(reading)
 
 
+def test_letters_that_a_stream_does_not_have(tmp_path: Path) -> None:
+    """They are written as numbers, and nothing counts as lost."""
+    with (tmp_path / "out").open("w", encoding="ascii") as stream:
+        outlet = Outlet(stream)
+        outlet.write("saving 모델.h5\n")
+        outlet.flush()
+        outlet.give_up()
+
+    assert (tmp_path / "out").read_text("ascii") == "saving \\ubaa8\\ub378.h5\n"
+    assert outlet.lost == 0
+
+
 def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest is given up."""
     monkeypatch.setattr(outlets, "_MOST_WAITING", 2)

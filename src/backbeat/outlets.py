@@ -128,7 +128,11 @@ class Outlet:
             self._waiting.appendleft(rest)
 
     def _write(self, text: str) -> None:
-        self.stream.write(text)
+        try:
+            self.stream.write(text)
+        except UnicodeEncodeError as error:  # a name of letters that this terminal does not have
+            shown = text.encode(error.encoding, "backslashreplace")
+            self.stream.write(shown.decode(error.encoding))
         self.stream.flush()
 
     def give_up(self) -> None:

@@ -35,6 +35,15 @@ def test_cast_turns_every_real_input_into_the_float_dtype(dtype):
     assert place.dtype_of(dtype, "input") is torch.bfloat16
 
 
+def test_named_inputs_may_be_labels():
+    """Among those of a model that computes its own loss; else they are measurements too."""
+    unnamed = Place(integers="cast unnamed")
+
+    assert unnamed.dtype_of(torch.int64, "input") is torch.float32
+    assert unnamed.dtype_of(torch.int64, "named input") is torch.int64
+    assert Place(integers="cast").dtype_of(torch.int64, "named input") is torch.float32
+
+
 def test_cast_leaves_integer_labels_alone():
     """What integer labels become is the loss's affair."""
     assert Place(integers="cast").dtype_of(torch.int64, "label") is torch.int64

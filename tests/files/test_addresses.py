@@ -28,6 +28,38 @@ def test_file_addresses_are_paths() -> None:
     assert text_of("file:///runs/w.h5") == "/runs/w.h5"
 
 
+@pytest.mark.parametrize("path", ["~/runs/w.h5", Path("~/runs/w.h5")])
+def test_a_path_from_home(path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody wants a directory that is called `~`; other names may begin with it."""
+    monkeypatch.setenv("HOME", "/home/min")
+
+    assert text_of(path) == "/home/min/runs/w.h5"
+    assert text_of("~runs/w.h5") == "~runs/w.h5"
+
+
+def test_a_home_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user has no entry."""
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    with pytest.raises(ArgumentError) as caught:
+        text_of("~/w.h5")
+
+    assert str(caught.value) == (
+        "'~/w.h5' begins with ~, but which directory is home is not known; set HOME, or give the "
+        "whole path."
+    )
+
+
+def test_letters_that_file_names_cannot_hold() -> None:
+    """Under an ASCII locale that is every Korean one; half a letter is one anywhere."""
+    with pytest.raises(ArgumentError) as caught:
+        text_of("\ud800.h5")
+
+    assert str(caught.value) == (
+        "'\\ud800.h5' holds letters that file names cannot hold here, where they are utf-8. Start "
+        "Python with PYTHONUTF8=1 or in a locale such as C.UTF-8, or give another name."
+    )
+
+
 def test_an_address_that_was_made_a_path_is_noticed() -> None:
     """Else it would be written to a directory called `s3:`."""
     with pytest.raises(ArgumentError) as caught:

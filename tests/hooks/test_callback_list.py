@@ -72,6 +72,15 @@ def test_a_list_in_a_list() -> None:
     assert list(CallbackList([CallbackList(recorder)])) == [recorder]
 
 
+def test_the_same_object_twice() -> None:
+    """It is called once, and its patience counts an epoch once: a warning says so."""
+    recorder = HookRecorder()
+    with pytest.warns(BackbeatWarning, match="the same HookRecorder object twice; it is called"):
+        hooks = CallbackList([recorder, [recorder]])
+
+    assert list(hooks) == [recorder]
+
+
 def test_used_bare() -> None:
     """Every moment can be rung without a run around it."""
     recorder = HookRecorder()

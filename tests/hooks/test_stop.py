@@ -18,6 +18,16 @@ def test_once_asked_it_stays_asked() -> None:
     assert (latch.requested, latch.reason, latch.by) == (False, "", "")
 
 
+def test_a_request_is_put_aside() -> None:
+    """With its reason and who asked; there may be none."""
+    latch = StopLatch()
+    latch.request("one", by="me")
+
+    assert latch.put_aside() == ("one", "me")
+    assert not latch.requested
+    assert latch.put_aside() is None
+
+
 def test_the_first_who_asks_is_named() -> None:
     """With the reason it gave."""
     latch = StopLatch()

@@ -166,6 +166,21 @@ def test_something_that_is_no_layer(thing):
     )
 
 
+@pytest.mark.parametrize("shape", [None, (5, 4)])
+def test_a_layer_that_returns_no_tensor(shape):
+    """As torch's recurrent layers, which return their state too; known at once or at fit."""
+    layers = [Dense(4, input_shape=shape, name="first"), nn.LSTM(4, 8, batch_first=True)]
+    with pytest.raises(ArgumentTypeError) as caught:
+        Sequential(layers).build((None, 5, 4))
+
+    assert str(caught.value).partition("_")[0] == "'lstm"
+    assert str(caught.value).partition("'")[2].partition("' ")[2] == (
+        "returns a tuple, but each layer of a Sequential returns one tensor, which the next one "
+        "takes. Wrap it in a module whose forward returns the part that you want, such as "
+        "self.lstm(x)[0]."
+    )
+
+
 def test_adding_between_compile_and_fit():
     """compile may come before the last layers."""
     model = Sequential([Dense(5, input_dim=4)])

@@ -325,12 +325,13 @@ def test_several_parameter_groups_are_scaled_alike():
     assert loop.history["lr_1"] == pytest.approx([0.005, 0.0025])
 
 
-def test_a_rate_callback_without_an_optimizer():
-    """The message says what the loop was not given."""
-    loop = Loop(linear(), callbacks=LearningRateScheduler(lambda epoch: 0.1))
-    with pytest.raises(StateError) as caught, loop:
-        for _ in loop.epochs():
-            pass
+@pytest.mark.parametrize(
+    "callback", [LearningRateScheduler(lambda epoch: 0.1), ReduceLROnPlateau("loss")]
+)
+def test_a_rate_callback_without_an_optimizer(callback):
+    """The message says, before training, what the loop was not given."""
+    with pytest.raises(StateError) as caught, Loop(linear(), callbacks=callback):
+        pytest.fail("the training began")
 
     assert str(caught.value) == (
         "A callback asked for the learning rate, but the loop was given no optimizer; write "
@@ -528,6 +529,18 @@ def test_the_optimizer_is_the_one_that_steps(optimizer):
     assert str(caught.value) == (
         f"Loop was given the optimizer {optimizer!r}; pass the very one whose step() your loop "
         "calls, such as torch.optim.Adam(module.parameters())."
+    )
+
+
+def test_one_of_several_optimizers():
+    """The callbacks know one rate; where the others belong is said."""
+    optimizers = [torch.optim.SGD(nn.Linear(1, 1).parameters()) for _ in range(2)]
+    with pytest.raises(ArgumentTypeError) as caught:
+        Loop(nn.Linear(1, 1), optimizers)
+
+    assert str(caught.value) == (
+        "Loop takes one optimizer, but was given a list; of several pass the one whose rate "
+        "callbacks watch and set, and save the others with BackupAndRestore(also=...)."
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 from torch import nn
@@ -35,6 +37,39 @@ def test_labels_reach_a_module_that_takes_them(shape) -> None:
     history = model.fit(torch.ones(16, 4), torch.ones(16, 1), epochs=5, verbose=0)
 
     assert history.history["loss"][-1] < history.history["loss"][0]
+
+
+@dataclass
+class Samples:
+    """Inputs and labels together, as a loader may make them."""
+
+    pixels: torch.Tensor
+    labels: torch.Tensor
+
+
+@pytest.mark.parametrize("kind", [dict, Samples])
+def test_labels_among_the_inputs_stay_whole(kind) -> None:
+    """Class numbers, which torch's loss wants as such, in a dict or a dataclass."""
+
+    class Classifier(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(4, 3)
+
+        def forward(self, pixels, labels=None):
+            if labels is None:
+                pixels, labels = pixels.pixels, pixels.labels
+            return {"loss": nn.functional.cross_entropy(self.linear(pixels), labels)}
+
+    batch = kind(pixels=torch.ones(8, 4), labels=torch.arange(8) % 3)
+    model = Model(Classifier())
+    model.compile("sgd")
+
+    losses = model.fit(iter([batch, batch]), steps_per_epoch=1, epochs=2, verbose=0).history["loss"]
+    if kind is dict:
+        losses += model.fit(batch, verbose=0).history["loss"]
+
+    assert losses == sorted(losses, reverse=True)
 
 
 def test_no_loss_anywhere() -> None:

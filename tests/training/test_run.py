@@ -130,3 +130,32 @@ def test_a_run_within_a_run():
 
     assert outer.host.run_in_progress is None
     assert outer.host.history is outer.history
+
+
+@pytest.mark.parametrize("asked", [(True, False), (False, True)])
+def test_a_request_to_stop_belongs_to_its_run(asked):
+    """Neither does a run within a run undo it, nor does it end the run around it."""
+    outer, inner = new_run(Heard()), new_run(Heard())
+    inner.host = outer.host
+    inner._latch = outer._latch
+    with outer:
+        outer.host.stop_training = asked[0]
+        with inner:
+            assert not inner.stopping
+            inner.host.stop_training = asked[1]
+            assert inner.stopping is asked[1]
+        assert outer.stopping is asked[0]
+
+    assert outer.host.stop_training is asked[0]
+
+
+def test_a_signal_ends_the_run_around_too():
+    """Whatever the callback makes of the error that it raised in the run within."""
+    outer, inner = new_run(Heard()), new_run(Heard())
+    inner.host = outer.host
+    inner._latch = outer._latch
+    with outer:
+        with inner:
+            inner._latch.request("the process received SIGTERM", by="SIGTERM")
+
+        assert outer.stopping

@@ -16,6 +16,7 @@ from backbeat.callbacks._tensorboard.runs import Runs
 from backbeat.callbacks._tensorboard.scalars import Scalars, samples_between
 from backbeat.callbacks._tensorboard.words import ending, table
 from backbeat.errors import CheckpointError
+from backbeat.files.addresses import text_of
 from backbeat.hooks.callback import Callback, Phase, Role, RunsOn
 from backbeat.hooks.host import Inspectable
 from backbeat.hooks.plan import Plan
@@ -113,7 +114,7 @@ class TensorBoard(Callback):
 
     def _reset(self) -> None:
         # Absolute, because the program may change its directory before the first value.
-        self._runs = Runs(Path(self.log_dir).absolute())
+        self._runs = Runs(self._directory())
         self._portrait: Portrait | None = None
         self._embeddings: Embeddings | None = None
         self._scalars = Scalars(self._layout, self._opened)
@@ -143,9 +144,12 @@ class TensorBoard(Callback):
 
     # The run
 
+    def _directory(self) -> Path:
+        return Path(text_of(self.log_dir)).absolute()
+
     def _check_plan(self, plan: Plan) -> None:
         try:
-            files.probe(Path(self.log_dir) / "events")
+            files.probe(self._directory() / "events")
         except CheckpointError as error:
             self._warn(f" will write nothing: {error}")
         if isinstance(self.model, Inspectable):
@@ -177,9 +181,7 @@ class TensorBoard(Callback):
             self.embeddings_data,
             self.batch_size,
         )
-        return Embeddings(
-            host.inspect(), Path(self.log_dir).absolute() / self._layout.main, settings
-        )
+        return Embeddings(host.inspect(), self._directory() / self._layout.main, settings)
 
     def _opened(self) -> Runs:
         """The event files of this run, which begin with what it is."""

@@ -48,7 +48,7 @@ class ArraySource:
         rows: torch.Tensor | None = None,
     ) -> None:
         """Made by `as_source`. `rows`, shape (samples,), selects some rows of larger arrays."""
-        self._x = columns(x, place, "input")
+        self._x = columns(x, place, "named input" if isinstance(x, Mapping) else "input")
         self._y = columns(y, place, "label")
         self._weight = columns(weight, place, "weight")
         self.batch_size = batch_size

@@ -31,6 +31,7 @@ class Unpacker:
     def __init__(self, place: Place, class_weight: ClassWeight | None = None) -> None:
         self._class_weight = class_weight
         self._input = _Caster(place, "input")
+        self._named_input = _Caster(place, "named input")
         self._label = _Caster(place, "label")
         self._weight = _Caster(place, "weight")
 
@@ -41,7 +42,8 @@ class Unpacker:
             DataError: it has no parts or more than three, or holds no numbers.
         """
         x, y, weight = parts_of(batch)
-        x = self._input.tree(x, "x")
+        has_names = isinstance(x, Mapping) or is_record(x)
+        x = (self._named_input if has_names else self._input).tree(x, "x")
         y = self._label.tree(y, "y")
         if weight is not None:
             weight = map_leaves(_flat, self._weight.tree(weight, "sample_weight"))

@@ -10,7 +10,7 @@ import torch
 
 __all__ = ["Mover", "Place", "Role"]
 
-Role = Literal["input", "label", "weight"]
+Role = Literal["input", "named input", "label", "weight"]
 Mover = Callable[[torch.Tensor], torch.Tensor]
 
 # torch can store these but hardly compute with them.
@@ -28,8 +28,9 @@ class Place:
     `floating` is the dtype of every floating-point input, label and weight; None leaves them as
     they are. `integers` says what becomes of integer and boolean inputs: "keep" for models that
     look them up (an embedding), "cast" turns them into `floating` (torch's default dtype, if that
-    is None). Integer labels are always kept, because the losses know what they need; complex
-    values are left alone.
+    is None), "cast unnamed" only those that have no name, for models that compute their own loss:
+    among inputs with names, as in a dict, are labels. Integer labels are always kept, because the
+    losses know what they need; complex values are left alone.
 
     `lends` says that the model only reads its inputs: then those that need no change are views of
     the user's arrays. Otherwise every batch is a copy.
@@ -40,19 +41,25 @@ class Place:
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     floating: torch.dtype | None = torch.float32
-    integers: Literal["keep", "cast"] = "keep"
+    integers: Literal["keep", "cast", "cast unnamed"] = "keep"
     lends: bool = False
 
     def dtype_of(self, dtype: torch.dtype, role: Role) -> torch.dtype:
         """The dtype in which values of `dtype` arrive when they play `role`."""
         if dtype.is_complex:
             return dtype
-        kept = not dtype.is_floating_point and not (role == "input" and self.integers == "cast")
+        kept = not dtype.is_floating_point and not self._casts(role)
         if kept and role != "weight":
             return _COMPUTABLE.get(dtype, dtype)
         if self.floating is not None:
             return self.floating
         return dtype if dtype.is_floating_point else torch.get_default_dtype()
+
+    def _casts(self, role: Role) -> bool:
+        """Whether whole numbers in this role become floating ones."""
+        if role == "named input":
+            return self.integers == "cast"
+        return role == "input" and self.integers != "keep"
 
     def mover(self, tensor: torch.Tensor, role: Role) -> Mover | None:
         """What brings tensors like this one here, or None if nothing has to be done."""

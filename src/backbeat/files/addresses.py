@@ -20,7 +20,7 @@ _SLIPPED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/[^/]")
 
 
 def text_of(path: PathLike) -> str:
-    """`path` as text; a `file://` address is the path of this machine that it names.
+    """`path` as text; a `file://` address is the path of this machine that it names, `~/` is home.
 
     Raises ArgumentTypeError or ArgumentError if it is not a path at all, or an address that went
     through `pathlib.Path`, which spoils it.
@@ -33,6 +33,9 @@ def text_of(path: PathLike) -> str:
         raise ArgumentError(f"{text!r} is not a path; give one such as 'weights.h5'.")
     for beginning in _LOCAL:
         text = text.removeprefix(beginning)
+    if text.startswith("~/"):
+        text = _from_home(text)
+    _check_letters(text)
     is_spoilt = not isinstance(path, str) and _SLIPPED.match(text)
     if is_spoilt and not Path(text.partition("/")[0]).is_dir():
         raise ArgumentError(
@@ -40,6 +43,27 @@ def text_of(path: PathLike) -> str:
             f"{text.replace(':/', '://', 1)!r}."
         )
     return text
+
+
+def _from_home(text: str) -> str:
+    try:
+        return str(Path(text).expanduser())
+    except RuntimeError:
+        raise ArgumentError(
+            f"{text!r} begins with ~, but which directory is home is not known; set HOME, or give "
+            "the whole path."
+        ) from None
+
+
+def _check_letters(text: str) -> None:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as error:
+        raise ArgumentError(
+            f"{text!r} holds letters that file names cannot hold here, where they are "
+            f"{error.encoding}. Start Python with PYTHONUTF8=1 or in a locale such as C.UTF-8, or "
+            "give another name."
+        ) from None
 
 
 def _fspath(path: object) -> str:

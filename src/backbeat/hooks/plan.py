@@ -16,5 +16,3 @@ class Plan:
     complete: bool = False
     """Whether `epoch_names` is all there will be: no callback of the user's may add to it."""
     epochs: int = 1
-    rate_owners: tuple[str, ...] = ()
-    """Who changes the learning rate, besides callbacks: the names of torch schedulers."""

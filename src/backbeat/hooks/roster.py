@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from backbeat.hooks.bell import Bell
@@ -14,6 +14,7 @@ from backbeat.hooks.flattening import flat
 from backbeat.hooks.moments import MOMENTS, check_callback
 from backbeat.hooks.plan import Plan
 from backbeat.hooks.pulse import Pulse
+from backbeat.warning import warn
 
 __all__ = ["Roster"]
 
@@ -22,7 +23,7 @@ class Roster:
     """The callbacks of a run, in the order of their phases, before any moment is rung."""
 
     def __init__(self, callbacks: Any = None) -> None:
-        self.callbacks = list(flat(callbacks))
+        self.callbacks = list(_once(flat(callbacks)))
         for callback in self.callbacks:
             check_callback(callback)
         self.failures = Failures()
@@ -117,6 +118,18 @@ class Roster:
             if isinstance(callback, Callback):
                 self._checked.append(callback)
                 callback._check_plan(plan)  # pyright: ignore[reportPrivateUsage] ours to call
+
+
+def _once(callbacks: Iterable[Any]) -> Iterator[Any]:
+    """Each of `callbacks` once, with a warning for those that are there again."""
+    seen: set[int] = set()
+    for callback in callbacks:
+        if id(callback) in seen:
+            name = type(callback).__name__
+            warn(f"callbacks holds the same {name} object twice; it is called once each time.")
+            continue
+        seen.add(id(callback))
+        yield callback
 
 
 def _writes(callback: Any) -> bool:

@@ -35,10 +35,16 @@ class StopLatch:
         self.clear()
 
     def clear(self) -> None:
-        """Forget the request; only the beginning of a run does this."""
+        """Forget the request, as the beginning of a run does."""
         self.requested = False
         self.reason = ""
         self.by = ""
+
+    def put_aside(self) -> tuple[str, str] | None:
+        """Forget the request; returns its reason and who asked, or None if there is none."""
+        held = (self.reason, self.by) if self.requested else None
+        self.clear()
+        return held
 
     def request(self, reason: str, *, by: object) -> None:
         """Ask to stop. The first one who asks is the one who is named."""

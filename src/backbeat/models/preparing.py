@@ -57,7 +57,11 @@ class Preparing(Freezing):
     def _settle_place(self) -> Place:
         if self._compiled is None:
             self._device = device_of(self)
-        return replace(place_of(self, self._device), lends=self._only_reads_inputs())
+        place = place_of(self, self._device)
+        integers = place.integers
+        if integers == "cast" and self._compiled is not None and self._compiled.loss is None:
+            integers = "cast unnamed"
+        return replace(place, integers=integers, lends=self._only_reads_inputs())
 
     def _only_reads_inputs(self) -> bool:
         """Whether it is known that nothing in the model writes into its inputs."""

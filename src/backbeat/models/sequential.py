@@ -75,9 +75,7 @@ class Sequential(Model):
             if self._probe is not None:
                 self._input_shape = (None, *self._probe.shape[1:])
         if self._probe is not None:
-            with inferring(layer):
-                self._probe = probe = layer(self._probe)
-            self.output_shapes[self._names[-1]] = (None, *probe.shape[1:])
+            self._probe = self._through(self._names[-1], layer, self._probe)
 
     def pop(self) -> None:
         """Take the last layer away again."""
@@ -111,10 +109,21 @@ class Sequential(Model):
         if self.takes_one_tensor:
             x = only_input(self, x)
         for name, layer in self.named_layers():
-            with inferring(layer):
-                x = layer(x)
-            self.output_shapes[name] = (None, *x.shape[1:])
+            x = self._through(name, layer, x)
         self._probe = x[:1]
+
+    def _through(self, name: str, layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        """What `layer` makes of `x`, as somebody who never saw its outputs before."""
+        with inferring(layer):
+            outputs = layer(x)
+        if not isinstance(outputs, torch.Tensor):
+            raise ArgumentTypeError(
+                f"{name!r} returns a {type(outputs).__name__}, but each layer of a Sequential "
+                "returns one tensor, which the next one takes. Wrap it in a module whose forward "
+                "returns the part that you want, such as self.lstm(x)[0]."
+            )
+        self.output_shapes[name] = (None, *outputs.shape[1:])
+        return outputs
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Send `inputs` through all layers."""

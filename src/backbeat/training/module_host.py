@@ -112,6 +112,13 @@ class ModuleHost(Resuming):
             raise ArgumentTypeError(
                 f"Loop was given {module!r} to train; pass a torch.nn.Module or a backbeat Model."
             )
+        if isinstance(optimizer, (list, tuple)):
+            kind = type(cast(object, optimizer)).__name__
+            raise ArgumentTypeError(
+                f"Loop takes one optimizer, but was given a {kind}; of several pass the one whose "
+                "rate callbacks watch and set, and save the others with "
+                "BackupAndRestore(also=...)."
+            )
         if optimizer is not None and not _steps(optimizer):
             raise ArgumentTypeError(
                 f"Loop was given the optimizer {optimizer!r}; pass the very one whose step() your "

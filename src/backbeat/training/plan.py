@@ -10,14 +10,15 @@ from backbeat.callbacks.progbar_logger import ProgbarLogger
 from backbeat.errors import ArgumentError
 from backbeat.hooks import CallbackList, Plan
 from backbeat.hooks.moments import answers
+from backbeat.training.module_host import TrainingHost
 
-__all__ = ["check_rate_owners", "has_bar", "plan_of", "run_params"]
+__all__ = ["check_rate", "check_rate_owners", "has_bar", "plan_of", "run_params"]
 
 
 def plan_of(hooks: CallbackList, params: Mapping[str, Any], *, metrics_are_known: bool) -> Plan:
     """The plan of a run with these callbacks and settings."""
     names = set(params["metrics"])
-    if any(getattr(callback, "owns_rate", False) for callback in hooks):
+    if any(map(_owns_rate, hooks)):
         names.add("lr")
     return Plan(
         epoch_names=frozenset(names),
@@ -66,11 +67,19 @@ def _may_add_names(callback: Any) -> bool:
 
 def check_rate_owners(hooks: CallbackList) -> None:
     """Raise if two callbacks would overwrite each other's learning rate."""
-    owners = [
-        type(callback).__name__ for callback in hooks if getattr(callback, "owns_rate", False)
-    ]
+    owners = [type(callback).__name__ for callback in hooks if _owns_rate(callback)]
     if len(owners) > 1:
         raise ArgumentError(
             f"{' and '.join(owners)} would each set the learning rate and undo the other's. "
             "Keep one of them, or train in two fits, the second with initial_epoch=."
         )
+
+
+def check_rate(hooks: CallbackList, host: TrainingHost) -> None:
+    """Raise if a callback is to set a learning rate that `host` does not have."""
+    if any(map(_owns_rate, hooks)):
+        host.rate_logs()
+
+
+def _owns_rate(callback: Any) -> bool:
+    return getattr(callback, "owns_rate", False)

@@ -14,9 +14,10 @@ from backbeat.hooks import CallbackList, Logs, Plan, Stop, Waits
 from backbeat.training.boundary import Boundary
 from backbeat.training.module_host import TrainingHost
 from backbeat.training.notices import say_troubles
-from backbeat.training.plan import check_rate_owners
+from backbeat.training.plan import check_rate, check_rate_owners
 from backbeat.training.run_state import RunState
 from backbeat.training.signals import SIGNAL_NAMES, Signals
+from backbeat.training.under_way import begin, end
 
 __all__ = ["Run"]
 
@@ -51,7 +52,9 @@ class Run:
         self._grace = grace
         self._signals = Signals(self._latch, grace)
         self._begun = False
+        # The run in whose midst a callback began this one, and whether that was asked to stop.
         self._outer: Any = None
+        self._asked_outside: tuple[str, str] | None = None
         self.run_state = RunState(host, hooks)
         self._forget()
 
@@ -76,7 +79,8 @@ class Run:
         self._fetch_error: Exception | None = None
 
     def __enter__(self) -> Self:
-        self._latch.clear()
+        begin(self, self.host, tuple(self.hooks))
+        self._asked_outside = self._latch.put_aside()
         # What an earlier run of this object left behind.
         self._forget()
         self.run_state.forget()
@@ -97,6 +101,7 @@ class Run:
             self._begun = True
             self._announce(self.hooks.on_checkpoint_saved)
             self.hooks.on_train_begin({})
+            check_rate(self.hooks, self.host)
         except BaseException as error:
             self._fail(error)
             raise
@@ -143,9 +148,20 @@ class Run:
             self.host.run_in_progress, self.host.history = self._outer, self.history
             self.hooks.close(error)
         finally:
+            end(self)
+            self._hand_back()
             self.history.troubles = self.hooks.troubles() + _unread(outlets.end())
             say_troubles(self.history.troubles)
             self._signals.end(error)
+
+    def _hand_back(self) -> None:
+        """A request to stop this run is none to stop the one around it; that of a signal is."""
+        if self._outer is None or self._latch.by in SIGNAL_NAMES:
+            return
+        self._latch.clear()
+        if self._asked_outside is not None:
+            reason, by = self._asked_outside
+            self._latch.request(reason, by=by)
 
     def _announce(self, ring: Any) -> None:
         """Let the callbacks that write checkpoints say so to all the others."""
