@@ -1,11 +1,25 @@
 """Errands: calls that may hang, run beside the training."""
 
+import os
 import threading
 import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
+from backbeat import errands as beside
 from backbeat.errands import Errands
+
+
+@contextmanager
+def a_run() -> Iterator[None]:
+    beside.begin()
+    try:
+        yield
+    finally:
+        beside.end()
 
 
 def test_a_call_that_is_over_in_time() -> None:
@@ -43,3 +57,64 @@ def test_a_call_that_hangs() -> None:
     release.set()
     with pytest.raises(ValueError, match="late"):
         errands.finish(10)
+
+
+# Within a run
+
+
+def test_within_a_run_the_thread_waits_for_the_next_call() -> None:
+    """Whoever has it; when the last run is over it is gone."""
+    before, who = threading.active_count(), list[threading.Thread]()
+    with a_run():
+        with a_run():
+            for errands in (Errands("one"), Errands("other")):
+                errands.run(lambda: who.append(threading.current_thread()), 10)
+        assert threading.active_count() == before + 1
+
+    assert who[0] is who[1]
+    assert threading.active_count() == before
+
+
+def test_a_call_that_hangs_holds_up_no_other() -> None:
+    """Nor the end of the run; its thread ends with it."""
+    before, release, hanging = threading.active_count(), threading.Event(), Errands("hangs")
+    with a_run():
+        assert not hanging.run(lambda: release.wait(10), 0)
+        assert Errands("other").run(lambda: None, 10)
+
+    assert threading.active_count() == before + 1
+
+    release.set()
+
+    assert hanging.finish(10)
+    assert threading.active_count() == before
+
+
+def test_the_thread_holds_nothing_of_a_call_that_is_over() -> None:
+    """The memory of a checkpoint, for example."""
+
+    class Large:
+        def use(self) -> None:
+            pass
+
+    large = Large()
+    alive = weakref.ref(large)
+    with a_run():
+        Errands("test").run(large.use, 10)
+        del large
+
+        assert alive() is None
+
+
+def test_a_child_has_threads_of_its_own() -> None:
+    """Those that waited when it was forked are not there."""
+    with a_run():
+        Errands("test").run(lambda: None, 10)
+        child = os.fork()
+        if child == 0:
+            try:
+                os._exit(0 if Errands("test").run(lambda: None, 10) else 1)
+            finally:
+                os._exit(2)
+
+        assert os.waitpid(child, 0)[1] == 0

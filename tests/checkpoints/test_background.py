@@ -41,7 +41,7 @@ def gate() -> Iterator[Gate]:
 
 
 def writers() -> list[threading.Thread]:
-    return [each for each in threading.enumerate() if each.name == "backbeat-checkpoints"]
+    return [each for each in threading.enumerate() if each.name == "backbeat checkpoints"]
 
 
 def test_written_by_another_thread(tmp_path: Path) -> None:

@@ -143,6 +143,33 @@ def test_a_moment_nobody_hears_is_known() -> None:
     assert not hooks.answers("on_backward_end")
 
 
+def test_one_that_ceases_to_answer_while_it_is_rung() -> None:
+    """It is not rung again; the others are, this time too, and its cost is not forgotten."""
+    said: list[str] = []
+
+    class Once(Callback):
+        def __init__(self) -> None:
+            self.on_train_batch_end = self.leave
+
+        def leave(self, batch: int, logs: Any = None) -> None:
+            said.append(f"once {batch}")
+            del self.on_train_batch_end
+            hooks.listen_anew("on_train_batch_end")
+
+    class Always(Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            said.append(f"always {batch}")
+
+    hooks = CallbackList([Always(), Once(), Always()])
+    for batch in range(2):
+        hooks.on_train_batch_begin(batch)
+        hooks.on_train_batch_end(batch)
+    costs = {(cost.callback, cost.calls) for cost in hooks.cost() if cost.timed_calls}
+
+    assert said == ["always 0", "once 0", "always 0", "always 1", "always 1"]
+    assert costs == {("Always", 2), ("Once", 1)}
+
+
 def test_writers_run_on_the_main_rank_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """What runs on every rank decides, what writes does it once."""
 

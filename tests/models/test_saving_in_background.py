@@ -7,6 +7,7 @@ import errno
 import os
 import pickle
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,12 @@ def at_epoch_end(**acts: Callable[[], object]) -> LambdaCallback:
 
 
 def saving_threads() -> list[threading.Thread]:
-    return [each for each in threading.enumerate() if each.name == "backbeat-checkpoints"]
+    return [each for each in threading.enumerate() if each.name == "backbeat checkpoints"]
+
+
+def wait_until_written() -> None:
+    while saving_threads():
+        time.sleep(0.001)
 
 
 SUFFIXES = [".h5", ".weights.h5", ".safetensors"]
@@ -246,8 +252,7 @@ def test_the_others_hear_of_it_at_the_next_batch(tmp_path: Path, gate: Gate) -> 
     def open_gate(batch: int, logs: Any) -> None:
         if told.batches == 9:
             gate.lets_go.set()
-            for thread in saving_threads():
-                thread.join()
+            wait_until_written()
             opened_at.append(told.batches)
 
     fit(model(), LambdaCallback(on_batch_end=open_gate), saving, told, epochs=4)
@@ -261,14 +266,22 @@ def test_a_batch_pays_nothing_when_nothing_is_written(tmp_path: Path) -> None:
     saving = ModelCheckpoint(tmp_path / "m.h5", period=2)
     hears: list[bool] = []
     watching = LambdaCallback(
-        on_epoch_begin=lambda epoch, logs: hears.append("on_train_batch_end" in vars(saving)),
-        on_batch_begin=lambda batch, logs: [thread.join() for thread in saving_threads()],
+        on_batch_begin=lambda batch, logs: wait_until_written(),
+        on_batch_end=lambda batch, logs: hears.append("on_train_batch_end" in vars(saving)),
     )
-    history = fit(model(), saving, watching, epochs=5)
+    history = fit(model(), watching, saving, epochs=5)
+    (cost,) = (each for each in history.cost if each.hook == "on_train_batch_end" and is_of(each))
+    heard = [number for number, is_heard in enumerate(hears) if is_heard]
 
-    assert hears == [False, False, True, False, True]
+    assert len(hears) == 5 * 4
+    assert heard == [2 * 4, 4 * 4]
+    assert cost.calls == 2
     assert "on_train_batch_end" not in vars(saving)
     assert history.epoch == [0, 1, 2, 3, 4]
+
+
+def is_of(cost: Any) -> bool:
+    return cost.callback == "ModelCheckpoint"
 
 
 # What goes wrong
@@ -284,8 +297,8 @@ def test_an_error_in_the_background(tmp_path: Path, gate: Gate) -> None:
     gate.code = errno.ENOSPC
 
     def heal(epoch: int, logs: Any) -> None:
-        for thread in saving_threads():
-            thread.join()
+        if saving_threads():
+            wait_until_written()
             state.append(path.read_bytes())
             gate.code = 0
 
@@ -415,8 +428,7 @@ def test_ctrl_c_while_waiting_ends_the_waiting(
     with pytest.raises(KeyboardInterrupt):
         fit(model(), ModelCheckpoint(tmp_path / "m.h5"), epochs=1)
     gate.lets_go.set()
-    for thread in saving_threads():
-        thread.join()
+    wait_until_written()
 
     assert waits == [1]
     assert load_model(tmp_path / "m.h5")

@@ -157,7 +157,7 @@ def test_the_upload_is_done_by_the_thread() -> None:
     fsspec.register_implementation("noting", Noting, clobber=True)
     fit(model(), ModelCheckpoint("noting://{epoch}.h5"))
 
-    assert threads == ["MainThread"] + ["backbeat-checkpoints"] * 3  # the rehearsal comes first
+    assert threads == ["MainThread"] + ["backbeat checkpoints"] * 3  # the rehearsal comes first
 
 
 def test_a_store_that_cannot_be_reached_is_found_out_before_training() -> None:

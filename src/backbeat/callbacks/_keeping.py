@@ -119,6 +119,7 @@ class Keeping(Callback):
 
     def _attend(self) -> None:
         """Hear the end of batches only as long as there is something to learn from it."""
+        # Between the kernels of a batch no call is cheap: nothing of it is in the caches.
         wants = self._hears_batches or self._saver.is_pending
         if ("on_train_batch_end" in vars(self)) == wants or self.listen_anew is None:
             return
@@ -128,6 +129,7 @@ class Keeping(Callback):
     def _after_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         del batch, logs
         self._take_up()
+        self._attend()
 
     def _may_start(self) -> bool:
         """Whether there is nothing in the way of a save, after waiting for it if that is wanted."""

@@ -176,7 +176,7 @@ class ModelCheckpoint(Checked):
 
     def _after_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Save, if so many batches, samples or minutes have gone by."""
-        self._take_up()
+        super()._after_batch(batch, logs)
         if not self._hears_batches:
             return
         logs = {} if logs is None else logs

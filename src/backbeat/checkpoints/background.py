@@ -1,17 +1,18 @@
 """The background: one thread that writes checkpoints, one after the other, while training goes on.
 
-The thread lives as long as there is something to write. Whoever reads or writes a path waits for
-what is on its way there.
+Whoever reads or writes a path waits for what is on its way there.
 """
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from backbeat import forks
+from backbeat import errands, forks
+from backbeat.errands import Errand
 from backbeat.files import PathLike
 from backbeat.files.places import place_of
 
@@ -32,7 +33,7 @@ class Job:
         """Whether this process is a child of the one that writes it."""
         self._write = write
         self._done = threading.Event()
-        self._last_of: threading.Thread | None = None
+        self._last_of: Errand | None = None
 
     @property
     def done(self) -> bool:
@@ -43,8 +44,8 @@ class Job:
         """Return when it is over. What went wrong is in `error`, and is not raised."""
         while not self._done.wait(_LOOK_SECONDS):
             _writer.ensure_work()
-        if self._last_of is not None and self._last_of is not threading.current_thread():
-            self._last_of.join()
+        if self._last_of is not None and self._last_of.thread is not threading.current_thread():
+            self._last_of.wait()
 
     def run(self) -> None:
         """Write it now, in the thread that calls this; never raises."""
@@ -53,8 +54,8 @@ class Job:
         except BaseException as error:  # whatever it is, it belongs to the owner of the job
             self.error = error
 
-    def finish(self, last_of: threading.Thread | None) -> None:
-        """Let those go on who wait; `last_of` is the thread that ends with this job."""
+    def finish(self, last_of: Errand | None) -> None:
+        """Let those go on who wait; `last_of` is the errand that ends with this job."""
         self._last_of = last_of
         self._done.set()
 
@@ -67,12 +68,13 @@ class Job:
 
 
 class _Writer:
-    """The queue, and the thread that empties it."""
+    """The queue, and the errand that empties it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._jobs: deque[Job] = deque()
-        self._thread: threading.Thread | None = None
+        self._errand: Errand | None = None
+        self._worker: threading.Thread | None = None
 
     def submit(self, job: Job) -> None:
         """Let the thread write `job` after those from before; in line if none can be started."""
@@ -82,32 +84,37 @@ class _Writer:
     def ensure_work(self) -> None:
         """See to it that a thread is at work if there is any."""
         with self._lock:
-            if not self._jobs or (self._thread is not None and self._thread.is_alive()):
+            if not self._jobs or (self._worker is not None and self._worker.is_alive()):
                 return
-            # Not a daemon: a program that ends at once still leaves whole files behind.
-            self._thread = threading.Thread(target=self._work, name="backbeat-checkpoints")
             try:
-                self._thread.start()
+                self._errand = errands.send(self._work, "checkpoints")
+                self._worker = self._errand.thread
                 return
             except RuntimeError:  # the system gives no more threads
-                self._thread = threading.current_thread()
+                self._worker, self._errand = threading.current_thread(), None
         self._work()
 
     def _work(self) -> None:
-        is_last = False
+        # Before anything is written, by which it would be waited for.
+        self._worker, is_last = threading.current_thread(), False
         while not is_last:
             job = self._jobs[0]
             job.run()
             with self._lock:
                 self._jobs.popleft()
-                is_last = not self._jobs
+                is_last, errand = not self._jobs, self._errand
                 if is_last:
-                    self._thread = None
-            job.finish(threading.current_thread() if is_last else None)
+                    self._worker = self._errand = None
+            job.finish(errand if is_last else None)
+
+    def finish(self) -> None:
+        """Return when all is written: a program that ends at once still leaves whole files."""
+        for job in tuple(self._jobs):
+            job.wait()
 
     def wait_for(self, target: Path | str) -> None:
         """Return when nothing is on its way to `target` any more."""
-        if self._thread is threading.current_thread():
+        if self._worker is threading.current_thread():
             return
         for job in tuple(self._jobs):
             if target in job.targets:
@@ -127,6 +134,7 @@ class _Writer:
 
 _writer = _Writer()
 forks.silence_in_children(_writer)
+atexit.register(_writer.finish)
 
 
 def submit(write: Callable[[], object], targets: Iterable[PathLike]) -> Job:

@@ -57,7 +57,7 @@ class Roster:
             bell.listen(heard)
 
     def listen_anew(self, moment: str) -> None:
-        """Find out again who answers `moment`; not to be called while it is being rung."""
+        """Find out again who answers `moment`; a ring under way still reaches those of before."""
         self._bells[moment].listen(self._heard())
 
     def _heard(self) -> list[Any]:

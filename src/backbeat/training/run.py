@@ -7,7 +7,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
-from backbeat import outlets
+from backbeat import errands, outlets
 from backbeat.callbacks.history import History
 from backbeat.errors import CheckpointError
 from backbeat.hooks import CallbackList, Logs, Plan, Stop, Waits
@@ -94,6 +94,7 @@ class Run:
         self.hooks.set_validation_data(self._validation_data)
         self._signals = Signals(self._latch, self._grace)
         outlets.begin()
+        errands.begin()
         try:
             self._signals.listen()
             check_rate_owners(self.hooks)
@@ -151,6 +152,7 @@ class Run:
             end(self)
             self._hand_back()
             self.history.troubles = self.hooks.troubles() + _unread(outlets.end())
+            errands.end()
             say_troubles(self.history.troubles)
             self._signals.end(error)
 
