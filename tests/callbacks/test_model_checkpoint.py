@@ -121,6 +121,19 @@ def test_what_is_not_finite_is_never_the_best(tmp_path: Path, value: float) -> N
     assert checkpoint.best == 0.4
 
 
+def test_nothing_was_ever_the_best(tmp_path: Path) -> None:
+    """Nothing is on the disk then, which is said while the model is in memory still."""
+    checkpoint = ModelCheckpoint(tmp_path / "w.txt", save_best_only=True, period=2)
+    with pytest.warns(BackbeatWarning) as caught:
+        play(checkpoint, losses(float("nan"), float("nan")))
+    play(checkpoint, losses(0.5))  # no epoch was due
+
+    assert [str(each.message) for each in caught] == [
+        "ModelCheckpoint kept no best model: val_loss was a finite number in no epoch. The last "
+        "one is still in memory: save it with model.save(path)."
+    ]
+
+
 def test_a_threshold_to_begin_with(tmp_path: Path) -> None:
     """Nothing worse than an earlier result is saved."""
     checkpoint = ModelCheckpoint(

@@ -306,7 +306,9 @@ def test_a_model_all_frozen_evaluates_but_does_not_train():
         model.fit(X, Y, verbose=0)
 
     assert str(caught.value) == (
-        "The model has no trainable weights, so there is nothing to train."
+        "The model has no trainable weights, so there is nothing to train. One that was frozen for "
+        "the sake of another, as a GAN's critic, is freed before its own batches (trainable = "
+        "True), and frozen again after them."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ class Judging(Keeping):
 
     def _begin_judging(self) -> None:
         self._is_resolved = not self._judges
+        self._was_asked = False
         self._set_direction(guess_direction(self.monitor) if self.mode == "auto" else self.mode)
 
     @property
@@ -70,6 +72,7 @@ class Judging(Keeping):
         if current is None and self._waits_for_value:
             return
         self._resolve_direction()
+        self._was_asked = self._was_asked or current is not None
         is_best = current is not None and is_better(current, self.best, self._direction)
         if is_best:
             news = (
@@ -80,6 +83,15 @@ class Judging(Keeping):
             self._tell(epoch, f"{self.monitor} did not improve from {self.best:0.5f}")
         else:
             self._save(epoch, logs, "saving model to", current)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Wait until all is written; say so if no value was good enough to be the best."""
+        super().on_train_end(logs)
+        if self._was_asked and not math.isfinite(self.best):
+            self._warn(
+                f"kept no best model: {self.monitor} was a finite number in no epoch. The last one "
+                "is still in memory: save it with model.save(path)."
+            )
 
     def _save(
         self, epoch: int, logs: dict[str, Any], news: str, value: float | None = None

@@ -20,7 +20,11 @@ def bind(optimizer: Optimizer, model: nn.Module) -> None:
     """
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trained:
-        raise StateError("The model has no trainable weights, so there is nothing to train.")
+        raise StateError(
+            "The model has no trainable weights, so there is nothing to train. One that was frozen "
+            "for the sake of another, as a GAN's critic, is freed before its own batches "
+            "(trainable = True), and frozen again after them."
+        )
     if not optimizer.bound:
         optimizer.bind(trained)
         return

@@ -29,6 +29,7 @@ from backbeat.training.run_logs import RunLogs
 from backbeat.training.schedulers import adopt
 from backbeat.training.signals import GRACE_SECONDS
 from backbeat.training.values import counted
+from backbeat.warning import warn
 
 __all__ = ["Loop"]
 
@@ -70,6 +71,12 @@ class Loop(RunLogs):
     ) -> None:
         epochs = whole_number("epochs", epochs, 0)
         initial_epoch = whole_number("initial_epoch", initial_epoch, 0)
+        if initial_epoch > epochs:
+            warn(
+                f"initial_epoch={initial_epoch} lies beyond epochs={epochs}; nothing is trained: "
+                "epochs counts from the very first one. To go on for as many more, pass "
+                f"epochs={initial_epoch + epochs}."
+            )
         verbose = verbosity(verbose)
         host = ModuleHost.of(module, optimizer)
         history = History()
