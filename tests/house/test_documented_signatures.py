@@ -8,13 +8,7 @@ import pytest
 from backbeat import callbacks
 from tests.house.pages import ENGLISH, KOREAN, Page
 
-CLASSES = [
-    name
-    for name, thing in vars(callbacks).items()
-    if isinstance(thing, type)
-    and issubclass(thing, callbacks.Callback)
-    and thing is not callbacks.Callback
-]
+CLASSES = [name for name in callbacks.__all__ if name not in ("Callback", "CallbackList")]
 
 
 @pytest.mark.parametrize("folder", [ENGLISH, KOREAN], ids=["en", "ko"])
