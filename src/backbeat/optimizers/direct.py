@@ -23,6 +23,7 @@ __all__ = ["Direct", "Moves"]
 # By its name, because `torch.optim` has no stubs for it.
 _registered: Any = importlib.import_module("torch.optim.optimizer")
 _profiler: Any = profiler
+_enable_grad = cast(Any, torch)._C._set_grad_enabled
 
 
 _NOBODY: tuple[None, dict[str, Any]] = (None, {})
@@ -60,7 +61,7 @@ class Direct(torch.optim.Optimizer):
             cast(Any, self).step()
             return
         was_enabled = torch.is_grad_enabled()
-        torch.set_grad_enabled(False)  # what no_grad does, with more around it
+        _enable_grad(False)  # what no_grad does, with more around it
         try:
             moves = self._moves()
             if moves is None:
@@ -69,7 +70,7 @@ class Direct(torch.optim.Optimizer):
             for group, move in zip(self.param_groups, moves, strict=True):
                 self.move(group, move)
         finally:
-            torch.set_grad_enabled(was_enabled)
+            _enable_grad(was_enabled)
 
     def move(self, group: Group, moves: Moves) -> None:
         """Change the parameters of a group that is `ordinary`, after the first step."""

@@ -11,6 +11,7 @@ from torch import nn
 from backbeat.data import Batch
 from backbeat.errors import StateError
 from backbeat.optimizers import Optimizer
+from backbeat.training.backward import Backward
 from backbeat.training.captured import Captured
 from backbeat.training.forward import Forward
 from backbeat.training.jitted import warn_uncompiled
@@ -37,6 +38,8 @@ class Gradients:
         self._optimizer = optimizer
         self._most = settings.accumulate
         self._captured = Captured(self._differentiate, module) if settings.cuda_graph else None
+        # What is recorded has to bring all that it writes into.
+        self._back = _plainly if self._captured else Backward()
         self.batches = 0
         """How many wait for the optimizer."""
         self._samples = 0
@@ -99,7 +102,7 @@ class Gradients:
         if self._most > 1:
             # Weighted by size here, divided by all samples later: the mean over uneven batches.
             loss = loss * size
-        loss.backward()  # pyright: ignore[reportUnknownMemberType]
+        self._back(loss)
 
     def _differentiate_uncompiled(self, batch: Batch, error: Exception) -> None:
         """As usual, after `error` in the backward of compiled code; nothing is measured again."""
@@ -125,6 +128,10 @@ class Gradients:
         """Go on gathering from there."""
         self.batches, self._samples = state["batches"], state["samples"]
         self._objective.load_counts(state["metrics"])
+
+
+def _plainly(loss: torch.Tensor) -> None:
+    loss.backward()  # pyright: ignore[reportUnknownMemberType]
 
 
 def _no_way_back() -> StateError:
