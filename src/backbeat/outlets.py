@@ -13,7 +13,7 @@ import select
 import stat
 import sys
 from collections import deque
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from backbeat import forks
 from backbeat.errands import Errands
@@ -119,7 +119,7 @@ class Outlet:
         try:
             if self._beside is None:
                 self._write(piece)
-            elif not self._beside.run(lambda: self._write(piece), self._patience):
+            elif not self._beside.run(lambda: self._write_past_buffer(piece), self._patience):
                 self._patience = 0
         except BaseException:
             self._waiting.clear()  # a stream that is broken is told so once for each text
@@ -134,6 +134,17 @@ class Outlet:
             shown = text.encode(error.encoding, "backslashreplace")
             self.stream.write(shown.decode(error.encoding))
         self.stream.flush()
+
+    def _write_past_buffer(self, text: str) -> None:
+        """The same for a file, without the lock of its buffer in hand while the disk may hang.
+
+        The interpreter asks for that lock when the program ends, and would wait for ever, or abort.
+        """
+        self.stream.flush()  # what others have printed comes first
+        buffer, encoding = cast(Any, self.stream.buffer), self.stream.encoding
+        raw, left = getattr(buffer, "raw", buffer), text.encode(encoding, "backslashreplace")
+        while left:
+            left = left[raw.write(left) :]
 
     def give_up(self) -> None:
         """Write what still waits, or give it up."""

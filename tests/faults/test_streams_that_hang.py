@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -118,6 +119,41 @@ def test_a_stderr_on_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.Monke
     assert seconds < 2
     assert history.troubles == ["4 lines or drawings were not shown, for nobody read them"]
     assert sys.stderr is stream
+
+
+ENDING = """
+import io, sys, threading
+from backbeat import outlets
+
+class Hanging(io.FileIO):
+    def write(self, data):
+        threading.Event().wait()
+
+sys.stdout = io.TextIOWrapper(io.BufferedWriter(Hanging(sys.argv[1], "w")), encoding="utf-8")
+outlets._PATIENCE_SECONDS = 0.1
+outlets.tell("not to be waited for")
+"""
+
+
+def test_a_program_ends_whose_stdout_hangs(tmp_path: Path) -> None:
+    """The thread that hangs in it holds no lock that the interpreter asks for at its end."""
+    command = [sys.executable, "-c", ENDING, str(tmp_path / "out.txt")]
+
+    assert subprocess.run(command, timeout=60, check=False).returncode == 0
+
+
+def test_what_others_print_to_a_file_comes_first(tmp_path: Path) -> None:
+    """In the order in which it was printed, though theirs is buffered and ours is not."""
+    with (tmp_path / "out.txt").open("w", encoding="utf-8") as stream:
+        outlet = outlets.Outlet(stream)
+        for number in range(3):
+            stream.write(f"theirs {number}\n")
+            outlet.write(f"ours 한 {number}\n")
+            outlet.flush()
+
+    assert (tmp_path / "out.txt").read_text("utf-8").splitlines() == [
+        line for number in range(3) for line in (f"theirs {number}", f"ours 한 {number}")
+    ]
 
 
 def test_a_full_pipe_as_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
