@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -240,6 +241,32 @@ def test_a_removed_directory_is_made_again(saved):
     saved.commit(state_of(2))
 
     assert version_of(saved.newest()) == 2
+
+
+def test_a_removed_directory_that_another_run_has_taken(saved):
+    """It is not written to, and what is in it stays, until that run has ended."""
+    saved.commit(state_of(1))
+    shutil.rmtree(saved.directory)
+    other = Generations(saved.directory)
+    other.open("the other")
+    other.commit(state_of(2))
+    with pytest.raises(DirectoryInUseError, match="in use by run 'the other'"):
+        saved.commit(state_of(3))
+    saved.discard()
+
+    assert names(other) == ["gen-000001"]
+    with pytest.raises(DirectoryInUseError):
+        Generations(saved.directory).open()
+    other.close()
+
+
+def test_a_removed_directory_is_locked_again(saved):
+    """The next run in it is told."""
+    shutil.rmtree(saved.directory)
+    saved.commit(state_of(1))
+
+    with pytest.raises(DirectoryInUseError):
+        Generations(saved.directory).open()
 
 
 def test_what_is_not_plain_is_refused_and_nothing_written(saved):

@@ -132,6 +132,20 @@ def test_without_locks_the_file_decides(tmp_path: Path, monkeypatch: pytest.Monk
             assert lock.left_by is not None
 
 
+def test_a_lock_whose_file_is_another_ones(tmp_path: Path) -> None:
+    """Somebody removed it, and another run was first: that one's file stays where it is."""
+    first = files.lock_directory(tmp_path)
+    assert first.is_held()
+    first.path.unlink()
+    assert not first.is_held()
+    with files.lock_directory(tmp_path) as second:
+        assert not first.is_held()
+        first.release()
+
+        assert second.is_held()
+    assert not second.is_held()
+
+
 @pytest.mark.parametrize("text", ["", "garbage", "[]", '{"pid": "x"}', "[" * 4000, "\0" * 9000])
 def test_any_text_may_be_in_the_file(tmp_path: Path, text: str) -> None:
     """What others wrote into the lock file is never an error."""

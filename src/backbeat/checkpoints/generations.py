@@ -60,6 +60,7 @@ class Generations:
         self.directory = resolve(directory)
         self.keep = keep
         self._lock: files.Lock | None = None
+        self._run = ""
         self._finite: dict[str, bool] = {}
 
     # Whose directory it is
@@ -73,8 +74,19 @@ class Generations:
         background.wait_for(self.directory)
         files.make_parents(self.directory / MANIFEST)
         if self._lock is None:
+            self._run = run
             self._lock = files.lock_directory(self.directory, run)
             files.sweep(self.directory)
+
+    def _keep_others_out(self) -> None:
+        """Lock the directory again if somebody removed it, and the lock with it.
+
+        Raises DirectoryInUseError if another run has taken it meanwhile.
+        """
+        lock = self._lock
+        if lock is not None and not lock.is_held():
+            self._lock = files.lock_directory(self.directory, self._run)
+            lock.become_inert()
 
     def close(self) -> None:
         """Let other runs write there."""
@@ -83,8 +95,12 @@ class Generations:
             lock.release()
 
     def discard(self) -> None:
-        """Remove all generations, and the directory if nothing else is in it."""
-        for path in self._paths():
+        """Remove all generations, and the directory if nothing else is in it.
+
+        Where another run has taken the directory meanwhile, they are its own, and stay.
+        """
+        is_ours = self._lock is None or self._lock.is_held()
+        for path in self._paths() if is_ours else ():
             problem = self._remove(path)
             if problem is not None:
                 warn(problem)
@@ -111,9 +127,11 @@ class Generations:
         May be called in any thread. Returns the new directory; `remained` gets a sentence for each
         old one that could not be removed.
 
-        Raises CheckpointError if it cannot be written: all earlier ones are then as they were.
+        Raises CheckpointError if it cannot be written, or if another run has taken the directory
+        since somebody removed it: all earlier ones are then as they were.
         """
         files.make_parents(self.directory / MANIFEST)  # somebody may have removed it meanwhile
+        self._keep_others_out()
         number = 1 + max(self._numbers(), default=0)
         path = self.directory / f"gen-{number:06d}"
         write_generation(path, number, contents)

@@ -56,12 +56,20 @@ class Lock:
         self._descriptor: int | None = descriptor
         forks.silence_in_children(self)
 
+    def is_held(self) -> bool:
+        """Whether it still keeps others out: its file was neither removed nor replaced."""
+        if self._descriptor is None:
+            return False
+        there = disk.current.entry(self.path)
+        return there is not None and os.path.samestat(there, disk.current.opened(self._descriptor))
+
     def release(self) -> None:
         """Let others write there; releasing again does nothing."""
         if self._descriptor is not None:
             # Removed while it is still locked: nobody else can hold a lock on this very file.
             with contextlib.suppress(OSError):
-                disk.current.unlink(self.path)
+                if self.is_held():
+                    disk.current.unlink(self.path)
             self.become_inert()
 
     def become_inert(self) -> None:
