@@ -157,3 +157,41 @@ def test_what_cannot_be_recorded_is_computed_as_usual():
     assert "cannot be recorded" in messages[0]
     assert history.history["loss"][-1] < history.history["loss"][0]
     assert len(torch.rand(3, device="cuda").unique()) == 3
+
+
+class ReadingBackwards(torch.autograd.Function):
+    """Looks at a value on the way back."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x * 1.0
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient if float(gradient.sum()) < 1e9 else gradient * 0.0
+
+
+class LateReading(nn.Module):
+    """Has found some gradients before it does."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(20, 8), nn.Linear(8, 4)
+
+    def forward(self, x):
+        return self.last(ReadingBackwards.apply(self.first(x)))
+
+
+def test_gradients_of_a_failed_recording_are_forgotten():
+    """Nothing of it is left in the batch that is computed as usual."""
+    found = []
+    for cuda_graph in (False, True):
+        torch.manual_seed(0)
+        model = Model(LateReading())
+        model.compile("sgd", nn.CrossEntropyLoss(), device="cuda", cuda_graph=cuda_graph)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found.append(trained(model, epochs=2))
+
+    for one, other in zip(found[0][0], found[1][0], strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)

@@ -45,7 +45,8 @@ class Captured:
     def begin_epoch(self) -> None:
         """Forget what was recorded for other weights, or for layers in another mode."""
         weights = list(self._module.parameters())
-        now = [(weight.data_ptr(), weight.requires_grad) for weight in weights]
+        tensors = [*weights, *self._module.buffers()]
+        now = [(each.data_ptr(), each.requires_grad) for each in tensors]
         modes = [(module, module.training) for module in self._module.modules()]
         if (now, modes) != self._recorded_for:
             self._recorded_for = now, modes
@@ -75,6 +76,8 @@ class Captured:
             self._can_record = False
             # A recording that fails leaves its mark there, and no number could be drawn again.
             numbers.graphsafe_set_state(spare)
+            for each in parameters:
+                each.grad = None  # what the recording left there was never computed
             warn(
                 "cuda_graph=True: a batch cannot be recorded, so each is computed as usual. What "
                 "reads values of the GPU in Python, in forward, the loss or a metric, cannot be "
