@@ -58,3 +58,18 @@ def test_batches_may_be_kept():
     kept = [batch.x for batch in source(x, torch.arange(1000), shuffle=False)]
 
     assert torch.equal(torch.cat(kept).cpu(), x)
+
+
+@pytest.mark.parametrize("width", [128, 129, WIDE])
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_data_on_the_gpu_are_cut_there(width, shuffle):
+    """Many batches at once where that fits, and each begins as memory of its own would."""
+    x, y = torch.rand(1000, width, device="cuda"), torch.arange(1000, device="cuda")
+    batches = list(source(x, y, shuffle=shuffle))
+
+    order = torch.cat([batch.y for batch in batches])
+    assert torch.equal(torch.cat([batch.x for batch in batches]), x[order])
+    assert all(batch.x.data_ptr() % 512 == 0 for batch in batches if width != 129)
+    batches[0].x.zero_()
+    assert torch.equal(torch.cat([batch.x for batch in batches[1:]]), x[order[64:]])
+    assert x.min(1).values.sum() > 0

@@ -20,6 +20,9 @@ __all__ = ["Column", "columns", "cut", "head"]
 # gathered for many batches at once, as long as those stay in the processor's cache.
 _BLOCK_BATCHES = 64
 _BLOCK_BYTES = 512 * 1024
+# On a GPU it is the call that costs, for wide rows too. There a batch has to begin at a multiple of
+# this many bytes, as memory of its own does, or kernels would add up in another order.
+_GPU_BLOCK_BYTES, _GPU_ALIGNMENT = 32 * 1024 * 1024, 512
 # An array is copied as a whole where that pays, unless the copy gets larger than this.
 _COPY_BYTES = 512 * 1024 * 1024
 
@@ -48,14 +51,14 @@ class Column:
         self._begin_pass(gather=order is not None)
         rows = self.tensor if order is None else order.to(self.tensor.device)
         step = _BLOCK_BATCHES * batch_size
-        narrow = self._row_bytes() * step <= _BLOCK_BYTES
-        if not narrow and self._place.device.type == "cuda" and self.tensor.device.type == "cpu":
+        in_blocks = self._pays_in_blocks(batch_size)
+        if not in_blocks and self._place.device.type == "cuda" and self.tensor.device.type == "cpu":
             yield from self._upload(_split(rows, batch_size), gather=order is not None)
             return
         take = self._take(gather=order is not None)
         for start in range(0, len(rows), step):
             block = rows[start : start + step]
-            if narrow:
+            if in_blocks:
                 yield from _split(take(block), batch_size)
             else:
                 yield from map(take, _split(block, batch_size))
@@ -107,8 +110,13 @@ class Column:
             self.tensor = copy.contiguous() if scattered else copy
             self._move = self._place.mover(self.tensor, self._role)
 
-    def _row_bytes(self) -> int:
-        return self.tensor[:1].numel() * self.tensor.dtype.itemsize
+    def _pays_in_blocks(self, batch_size: int) -> bool:
+        """Whether to gather many batches at once."""
+        size = self.tensor[:1].numel() * self.tensor.dtype.itemsize * batch_size
+        most = _BLOCK_BYTES
+        if self.tensor.is_cuda and self._move is None and size % _GPU_ALIGNMENT == 0:
+            most = _GPU_BLOCK_BYTES
+        return size * _BLOCK_BATCHES <= most
 
 
 def columns(tree: Any, place: Place, role: Role) -> Any:
