@@ -118,6 +118,15 @@ def test_a_tensor_that_was_added_is_not_changed() -> None:
     assert value.item() == 1.0
 
 
+def test_names_keep_the_order_of_the_first_batch() -> None:
+    """Whether a value is put down or taken in at once."""
+    means = Averages()
+    means.add({"loss": 1.0, "error": np.float32(2.0)})
+    means.add({"loss": np.float32(3.0), "error": 4.0})
+
+    assert list(means.read().items()) == [("loss", 2.0), ("error", 3.0)]
+
+
 def test_reset() -> None:
     """A new epoch begins."""
     means = Averages()

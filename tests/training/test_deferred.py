@@ -59,6 +59,21 @@ def test_readers_in_any_order_see_the_same() -> None:
     assert [float(value) for value in reversed(values)] == [at_once(*b) for b in reversed(batches)]
 
 
+def test_values_of_the_epoch_before_stay_readable() -> None:
+    """Though the next epoch uses the same memory, and batches with weights come in between."""
+    deferred, batches = accuracy(), [batch() for _ in range(30)]
+    values: list[Any] = []
+    for number, each in enumerate(batches):
+        if number % 10 == 9:
+            deferred.reset(lasting=True)
+        values.append(deferred.measure(*each, None))
+        if number % 10 == 4:
+            deferred.measure(*batch(), torch.ones(8))
+
+    assert sum(isinstance(value, Later) for value in values) > 20
+    assert [float(value) for value in values] == [at_once(*each) for each in batches]
+
+
 def test_threads_may_read_while_training_goes_on() -> None:
     """As the one that writes event files does."""
     deferred, batches = accuracy(), [batch() for _ in range(400)]

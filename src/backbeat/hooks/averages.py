@@ -16,6 +16,9 @@ _unread = cast(Callable[[dict[str, Any], str, Any], Any], dict[str, Any].get)
 _NOTHING: Any = object()
 _MOST_WAITING = 1024
 
+Weighed = tuple[Any, Any]
+"""A value and its weight."""
+
 
 def read_floats(values: list[Any]) -> list[float]:
     """The plainest `Fetch`: one float after another."""
@@ -25,8 +28,9 @@ def read_floats(values: list[Any]) -> list[float]:
 class Averages(Mapping[str, Any]):
     """Running means of batch values, weighted by batch size; stateful values keep their last.
 
-    Values may be floats, device tensors, whose sum stays where they are until `read` fetches all
-    means at once, or `Later` ones, which are taken in when a mean is wanted.
+    Values may be device tensors, whose sum stays where they are until `read` fetches all means at
+    once. Floats and `Later` ones are only put down, and taken in when a mean is wanted: many in a
+    row take a fraction of what each takes between the kernels of its batch.
 
     >>> means = Averages()
     >>> means.add({"loss": 1.0, "size": 3}), means.add({"loss": 2.0, "size": 1})
@@ -50,7 +54,7 @@ class Averages(Mapping[str, Any]):
         """Forget everything: a new epoch begins."""
         self._totals: dict[str, Any] = {}
         self._weights: dict[str, Any] = {}
-        self._later: dict[str, list[tuple[Later, Any]]] = {}
+        self._waiting: dict[str, list[Weighed]] = {}
 
     def add(self, logs: Mapping[str, Any]) -> None:
         """Take in the values of one batch, which weigh as much as its `size` (1 if it has none)."""
@@ -62,45 +66,45 @@ class Averages(Mapping[str, Any]):
             if value is _NOTHING:
                 continue
             weight = size if weights is None else weights.get(name, size)
-            if type(value) is Later:
-                self._add_later(name, value, weight)
+            if type(value) is not float and type(value) is not Later:
+                if name in self._waiting:
+                    self._settle()
+                self._take_in(name, [(value, weight)])
+            elif (waiting := self._waiting.get(name)) is None:
+                self._waiting[name] = [(value, weight)]
+                self._totals.setdefault(name, _NOTHING)  # its place in the order
             else:
-                self._add(name, value, weight)
-
-    def _add_later(self, name: str, value: Later, weight: Any) -> None:
-        waiting = self._later.setdefault(name, [])
-        waiting.append((value, weight))
-        if len(waiting) >= _MOST_WAITING:
-            self._settle()
+                waiting.append((value, weight))
+                if len(waiting) >= _MOST_WAITING:
+                    self._settle()
 
     def _settle(self) -> None:
-        """Take in what was put off, in its order."""
-        later, self._later = self._later, {}
-        if not later:
+        """Take in what was put down, in its order."""
+        if not self._waiting:
             return
-        named = [(name, *each) for name, waiting in later.items() for each in waiting]
-        floats = self.fetch([value for _, value, _ in named])
-        for value, (name, _, weight) in zip(floats, named, strict=True):
-            self._add(name, value, weight)
+        waiting, self._waiting = self._waiting, {}
+        late = [value for pairs in waiting.values() for value, _ in pairs if type(value) is Later]
+        read = iter(self.fetch(late) if late else ())
+        for name, pairs in waiting.items():
+            self._take_in(name, [(next(read) if type(v) is Later else v, w) for v, w in pairs])
 
-    def _add(self, name: str, value: Any, weight: Any) -> None:
-        totals = self._totals
-        if name in self._later:
-            self._settle()
+    def _take_in(self, name: str, pairs: list[Weighed]) -> None:
+        totals, weights = self._totals, self._weights
         if name in self.stateful:
-            totals[name] = value
-        elif isinstance(weight, (int, float)) and weight == 0:
-            # The mean of no weight at all is nan, which would spoil the mean of the others.
-            totals.setdefault(name, 0.0)
-            self._weights.setdefault(name, 0)
-        elif name in totals:
-            total = totals[name]
-            is_plain = type(value) is float
-            totals[name] = total + value * weight if is_plain else _plus(total, value, weight)
-            self._weights[name] = self._weights[name] + weight
-        else:
-            totals[name] = value * weight
-            self._weights[name] = weight
+            totals[name] = pairs[-1][0]
+            return
+        total, weight = totals.get(name, _NOTHING), weights.get(name, 0)
+        for value, more in pairs:
+            if isinstance(more, (int, float)) and more == 0:
+                # The mean of no weight at all is nan, which would spoil the mean of the others.
+                total = 0.0 if total is _NOTHING else total
+                continue
+            if total is _NOTHING:
+                total = value * more
+            else:
+                total = total + value * more if type(value) is float else _plus(total, value, more)
+            weight = weight + more
+        totals[name], weights[name] = total, weight
 
     def state_dict(self) -> dict[str, Any]:
         """The sums so far, as floats where they are not floats already."""

@@ -34,11 +34,18 @@ class Deferred:
         self._parcel: Parcel | None = None
         self._forms: Any = None
         self._is_lasting = False
+        self._places: list[Tensor] = []
 
     def reset(self, *, lasting: bool) -> None:
         """A new epoch begins; `lasting`: nobody writes into the labels of a batch after it."""
-        self._parcel = None
+        self._leave()
         self._is_lasting = lasting
+
+    def _leave(self) -> None:
+        """Nothing more comes into the parcel, and the places of what is in it are needed."""
+        parcel, self._parcel = self._parcel, None
+        if parcel is not None and self._places:
+            parcel.send()
 
     def measure(self, y: Tensor, output: Tensor, weight: Any) -> Any:
         """The value of a batch: a number, or one to be read later."""
@@ -48,14 +55,30 @@ class Deferred:
         if len(parcel) >= _MOST_BATCHES:
             parcel.send()
             parcel = self._parcel = Parcel(self._make, output.device)
-        return parcel.add((y, output.clone() if self._copies else output))
+        return parcel.add((y, self._kept(output, len(parcel))))
+
+    def _kept(self, output: Tensor, number: int) -> Tensor:
+        """`output` as it is now, for as long as its parcel is not sent."""
+        if output.device.type != "cpu":
+            return output.clone() if self._copies else output
+        # Small memory that is held from batch to batch drives the large one of the inputs, which
+        # is given back after each, to ever new places that are in no cache.
+        return self._places[number].copy_(output)
 
     def _measure_now(self, y: Tensor, output: Tensor, weight: Any) -> Any:
         value = self._each(y, output, weight)
+        self._leave()
         if self._is_lasting and _is_small(output) and _is_small(y):
             self._parcel = Parcel(self._make, output.device)
-            self._forms = _forms(y, output)
+            self._make_places(y, output)
         return value
+
+    def _make_places(self, y: Tensor, output: Tensor) -> None:
+        if self._forms != (forms := _forms(y, output)):
+            self._forms = forms
+            is_on_host = output.device.type == "cpu"
+            many = (_MOST_BATCHES, *output.shape)
+            self._places = list(output.new_empty(many).unbind()) if is_on_host else []
 
     def _make(self, batches: list[tuple[Tensor, Tensor]]) -> Tensor:
         return self._many([y for y, _ in batches], [output for _, output in batches])

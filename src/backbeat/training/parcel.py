@@ -76,6 +76,8 @@ class Parcel:
             (host, arrived), self._on_the_way = self._on_the_way, None
             arrived.synchronize()
             return cast(Any, host).tolist()
+        if self._stream is None:
+            return self._compute()
         with torch.cuda.stream(self._stream):
             return self._compute()
 

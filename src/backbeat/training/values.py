@@ -39,6 +39,8 @@ def _settled(value: Any, wait: bool) -> Any:
 
 def _is_away(value: Any) -> bool:
     """Whether `value`, of whatever library, is on another device than the CPU."""
+    if type(value) is Later:  # many at a time
+        return value.device != "cpu"
     device = getattr(value, "device", None)
     return device is not None and getattr(device, "type", str(device)) != "cpu"
 
