@@ -181,6 +181,17 @@ def test_a_layer_that_returns_no_tensor(shape):
     )
 
 
+def test_classes_are_predicted():
+    """By the largest of several outputs, or by one at a half."""
+    model = Sequential([Dense(3, input_dim=2)])
+    model.set_weights([np.array([[1.0, 0, 0], [0, 1, 0]]), np.zeros(3)])
+    assert model.predict_classes(np.array([[2.0, 1], [1, 2], [-1, -1]])).tolist() == [0, 1, 2]
+
+    model = Sequential([Dense(1, input_dim=2)])
+    model.set_weights([np.array([[1.0], [0]]), np.zeros(1)])
+    assert model.predict_classes(np.array([[0.6, 0], [0.5, 0]]), verbose=0).tolist() == [[1], [0]]
+
+
 def test_adding_between_compile_and_fit():
     """compile may come before the last layers."""
     model = Sequential([Dense(5, input_dim=4)])

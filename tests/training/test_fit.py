@@ -243,6 +243,14 @@ def test_validation_data_holds_the_callers_own_objects():
     assert callback.validation_data[2].tolist() == [1.0] * 10
 
 
+def test_an_error_of_the_validation_says_so():
+    """The same message about the training data would send the reader to the wrong place."""
+    with pytest.raises(DataError) as caught:
+        softmax_model().fit(X, Y, verbose=0, validation_data=(X[:, :2], Y))
+
+    assert caught.value.__notes__ == ["while validating", "in epoch 0"]
+
+
 def test_validation_data_beside_a_generator():
     """Array validation data are the caller's own objects for generators too."""
     x, y, weights, callback = X.copy(), Y.copy(), WEIGHTS.copy(), Callback()

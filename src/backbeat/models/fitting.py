@@ -14,7 +14,6 @@ from backbeat.training.arguments import (
     fraction,
     optional_number,
     verbosity,
-    whole_number,
     whole_numbers,
 )
 from backbeat.training.fit import Settings, evaluate, fit, predict
@@ -69,8 +68,6 @@ class Fitting(Preparing):
         """
         compiled = self._require_compiled("fit")
         explain_workers("fit", workers, use_multiprocessing)
-        epochs = whole_number("epochs", epochs, 0)
-        initial_epoch = whole_number("initial_epoch", initial_epoch, 0)
         steps_per_epoch = optional_number("steps_per_epoch", steps_per_epoch, 1)
         validation_steps = optional_number("validation_steps", validation_steps, 1)
         validation_freq = whole_numbers("validation_freq", validation_freq)

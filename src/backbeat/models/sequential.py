@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -132,6 +133,15 @@ class Sequential(Model):
         for layer in self._sequence:
             inputs = layer(inputs)
         return inputs
+
+    def predict_classes(
+        self, x: Any, batch_size: int | None = None, verbose: int | str = 0
+    ) -> np.ndarray[Any, Any]:
+        """The class of each sample: where `predict` is largest; a single output above 0.5 is 1."""
+        outputs = self.predict(x, batch_size, verbose)
+        if outputs.shape[-1] > 1:
+            return outputs.argmax(axis=-1)
+        return (outputs > 0.5).astype("int32")
 
     @property
     def takes_one_tensor(self) -> bool:

@@ -96,7 +96,11 @@ def _validate(loop: Loop, step: Step, source: Source) -> dict[str, float]:
     hooks = loop.hooks
     hooks.on_validation_begin({})
     batches = loop.heeding(source.batches())
-    results = evaluate_pass(hooks, step, batches, loop.fetch, lasting=source.lasting)
+    try:
+        results = evaluate_pass(hooks, step, batches, loop.fetch, lasting=source.lasting)
+    except Exception as error:
+        error.add_note("while validating")
+        raise
     values = {f"val_{name}": value for name, value in results.items()}
     hooks.on_validation_end(dict(values))
     return values

@@ -22,14 +22,13 @@ from backbeat.callbacks.terminate_on_nan import TerminateOnNaN
 from backbeat.data import Batch, size_of
 from backbeat.errors import StateError
 from backbeat.hooks import CallbackList, Fetch, Logs
-from backbeat.training.arguments import verbosity, whole_number
+from backbeat.training.arguments import epoch_range, verbosity
 from backbeat.training.module_host import ModuleHost
 from backbeat.training.plan import has_bar, plan_of, run_params
 from backbeat.training.run_logs import RunLogs
 from backbeat.training.schedulers import adopt
 from backbeat.training.signals import GRACE_SECONDS
 from backbeat.training.values import counted
-from backbeat.warning import warn
 
 __all__ = ["Loop"]
 
@@ -69,14 +68,7 @@ class Loop(RunLogs):
         validation_data: Any = None,
         grace: float | None = GRACE_SECONDS,
     ) -> None:
-        epochs = whole_number("epochs", epochs, 0)
-        initial_epoch = whole_number("initial_epoch", initial_epoch, 0)
-        if initial_epoch > epochs:
-            warn(
-                f"initial_epoch={initial_epoch} lies beyond epochs={epochs}; nothing is trained: "
-                "epochs counts from the very first one. To go on for as many more, pass "
-                f"epochs={initial_epoch + epochs}."
-            )
+        initial_epoch, epochs = epoch_range(initial_epoch, epochs)
         verbose = verbosity(verbose)
         host = ModuleHost.of(module, optimizer)
         history = History()
