@@ -17,7 +17,10 @@ from _results import Row, folder, load
 from throughput import summary
 
 # Those that keep rows; the others are kept as they were printed.
-QUESTIONS = ("throughput", "full_epoch", "evaluate_predict", "start_up", "remote", "growth", "gpu")
+QUESTIONS = (
+    *("throughput", "full_epoch", "evaluate_predict", "start_up"),
+    *("remote", "growth", "gpu", "host"),
+)
 PRINTED = (
     "loop",
     "whereabouts",

@@ -1,4 +1,4 @@
-"""Each benchmark runs, in a tiny size, with backbeat and the loops by hand: no number is judged."""
+"""Each benchmark runs, in a tiny size, with backbeat and the loops by hand: no time is judged."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -111,6 +112,18 @@ def test_gpu_says_when_there_is_none(run, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
 
     assert run("gpu", "--quick") == "No GPU here, so nothing was measured.\n"
+
+
+def test_fit_starts_no_more_kernels_than_the_loop_by_hand(run, tmp_path):
+    """With metrics and callbacks neither, and it needs fewer calls of Python."""
+    run("host", "--quick")
+
+    head, by_hand, *others = kept(tmp_path, "host")
+    assert head["device"] == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert [row["contender"] for row in others] == ["bare", "full"]
+    for row in others:
+        assert 15 < row["kernels"] <= by_hand["kernels"]
+        assert row["Python"] <= by_hand["Python"]
 
 
 def test_writers_of_event_files_are_timed(run):
