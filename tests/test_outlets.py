@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,18 @@ def test_letters_that_a_stream_does_not_have(tmp_path: Path) -> None:
 
     assert (tmp_path / "out").read_text("ascii") == "saving \\ubaa8\\ub378.h5\n"
     assert outlet.lost == 0
+
+
+def test_a_stdout_of_ones_own_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it raises: a line is no reason to end a training."""
+
+    class Broken:
+        def write(self, text: str) -> None:
+            raise RuntimeError("broken")
+
+    monkeypatch.setattr(sys, "stdout", Broken())
+
+    outlets.tell("improved")
 
 
 def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,7 +133,8 @@ class Outlet:
         except UnicodeEncodeError as error:  # a name of letters that this terminal does not have
             shown = text.encode(error.encoding, "backslashreplace")
             self.stream.write(shown.decode(error.encoding))
-        self.stream.flush()
+        if hasattr(self.stream, "flush"):  # what a user puts in its place may have only `write`
+            self.stream.flush()
 
     def _write_past_buffer(self, text: str) -> None:
         """The same for a file, without the lock of its buffer in hand while the disk may hang.
@@ -166,7 +167,10 @@ def outlet_of(stream: TextIO) -> Outlet:
 
 
 def tell(text: str) -> None:
-    """Print a line. A stdout that is full, broken or closed loses it, and ends nothing."""
+    """Print a line. A stdout that is full, broken or closed loses it, and ends nothing.
+
+    Neither does one that is somebody's own class, whatever it raises.
+    """
     stream = sys.stdout
     if stream is None:  # pyright: ignore[reportUnnecessaryComparison] pythonw has none
         return
@@ -174,7 +178,7 @@ def tell(text: str) -> None:
     outlet.write(f"{text}\n")
     try:
         outlet.flush()
-    except (OSError, ValueError):
+    except Exception:
         outlet.lost += 1
 
 

@@ -62,6 +62,20 @@ def test_a_plain_stream_gets_one_line_per_epoch(
     )
 
 
+def test_a_stream_that_only_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as many a script puts in the place of stdout, to write into a file as well."""
+    written: list[str] = []
+
+    class Tee:
+        def write(self, text: str) -> None:
+            written.append(text)
+
+    monkeypatch.setattr(sys, "stdout", Tee())
+    play(ProgbarLogger(), EPOCHS, batches=BATCHES, params=PARAMS)
+
+    assert len("".join(written).splitlines()) == 2
+
+
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
 def test_verbose_0_is_silent(monkeypatch: pytest.MonkeyPatch, stream: Any) -> None:
     """Also if it was passed on purpose."""

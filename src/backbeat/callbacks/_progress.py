@@ -105,7 +105,9 @@ def can_draw(stream: TextIO) -> bool:
     """Whether a bar can be redrawn in place on `stream`."""
     if "ipykernel" in sys.modules and type(stream).__module__.startswith("ipykernel"):
         return True
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
+    # What somebody puts in the place of stdout, to write into a file too, may have only `write`.
+    is_terminal = getattr(stream, "isatty", None)
+    return is_terminal is not None and is_terminal() and os.environ.get("TERM") != "dumb"
 
 
 def _bar_class() -> Any:

@@ -31,13 +31,19 @@ def bare_name(module: nn.Module, name: str) -> str:
     for part in name.split("."):
         if part != _inside(module):
             kept.append(part)
-        module = getattr(module, "_modules", {}).get(part) or module
+        module = _children(module).get(part) or module
     return ".".join(kept)
 
 
 def _inside(module: nn.Module) -> str | None:
     """Under which name a wrapper holds what it is around."""
     # torch.compile's own class is not imported for this: that takes seconds.
-    if list(dict(module.named_children())) == ["_orig_mod"]:
+    children = _children(module)
+    if len(children) == 1 and "_orig_mod" in children:
         return "_orig_mod"
     return "module" if isinstance(module, _PARALLEL) else None
+
+
+def _children(module: nn.Module) -> dict[str, nn.Module | None]:
+    # `named_children` looks at all of them, and this is asked for each of thousands of tensors.
+    return getattr(module, "_modules", {})
