@@ -18,6 +18,7 @@ from backbeat.optimizers.direct import Direct
 from backbeat.optimizers.groups import as_list
 from backbeat.optimizers.keras_state import KerasState, StoredWeight
 from backbeat.optimizers.rates import Group, Rates, check_rate
+from backbeat.optimizers.torch_state import made_here
 
 __all__ = ["Optimizer"]
 
@@ -221,7 +222,7 @@ class Optimizer:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue where `state_dict` was taken. `bind` must have been called before."""
         bound = self.torch
-        bound.load_state_dict(_made_here(state["torch"], bound.param_groups))
+        bound.load_state_dict(made_here(state["torch"], bound.param_groups))
         self.iterations = int(state["iterations"])
         self._rates = Rates(bound.param_groups, self.decay)
         self._rates.write(bound.param_groups, [float(rate) for rate in state["rates"]])
@@ -254,16 +255,3 @@ class Optimizer:
 
 
 _SHARED = frozenset({"learning_rate", "lr", "decay", "clipnorm", "clipvalue"})
-_FORM = ("fused", "foreach")
-
-
-def _made_here(state: Mapping[str, Any], groups: list[Group]) -> dict[str, Any]:
-    """A saved state as torch takes it on this machine.
-
-    torch numbers the parameters, which JSON turns into text; and the kernels chosen at `bind` must
-    be kept, for the state may come from another device.
-    """
-    by_number = {int(number): held for number, held in state["state"].items()}
-    forms = [{name: group[name] for name in _FORM if name in group} for group in groups]
-    saved = [{**group, **form} for group, form in zip(state["param_groups"], forms, strict=True)]
-    return {"state": by_number, "param_groups": saved}
