@@ -99,12 +99,12 @@ def test_growth_covers_every_kind(run, tmp_path):
 
 
 def test_full_epoch_climbs_to_all_callbacks(run, tmp_path):
-    """One thing more at a time, the last of them TensorBoard."""
+    """One thing more at a time, the last of them TensorBoard, and that once more."""
     run("full_epoch", "--quick")
 
     steps = [row["step"] for row in kept(tmp_path, "full_epoch")[1:]]
-    assert steps[:2] == ["loop by hand, shuffled", "fit"]
-    assert steps[-1] == "+ TensorBoard"
+    assert steps[:3] == ["loop by hand, shuffled", "fit", "+ accuracy"]
+    assert steps[-2:] == ["+ TensorBoard", "the same again"]
 
 
 def test_gpu_says_when_there_is_none(run, monkeypatch):
