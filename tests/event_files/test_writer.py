@@ -35,6 +35,20 @@ def test_scalars(tmp_path: Path) -> None:
     assert times == sorted(times)
 
 
+def test_several_scalars_of_one_step(tmp_path: Path) -> None:
+    """They arrive as one by one, and are counted one by one where nobody writes them."""
+    writer = EventFileWriter(tmp_path)
+    for step in range(3):
+        writer.scalars([("loss", 1 / (step + 1)), ("rate", 0.5)], step)
+    writer.close()
+    writer.scalars([("loss", 0.0), ("rate", 0.0)], 3)
+
+    assert [value for _, value in scalars(tmp_path, "loss")] == [1, 0.5, float(np.float32(1 / 3))]
+    assert scalars(tmp_path, "rate") == [(0, 0.5), (1, 0.5), (2, 0.5)]
+    assert writer.report.written == 6
+    assert writer.report.dropped == {"scalars": 2}
+
+
 def test_the_plugin_of_scalars(tmp_path: Path) -> None:
     """Both loaders show what names its plugin and is float32."""
     writer = EventFileWriter(tmp_path)

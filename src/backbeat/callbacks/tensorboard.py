@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Literal, cast
 
 from backbeat import files
 from backbeat.callbacks._arguments import check_choice, check_flags, check_whole, path_text
-from backbeat.callbacks._tensorboard.embeddings import Embeddings, EmbeddingSettings
+from backbeat.callbacks._tensorboard.depicting import Depicting
 from backbeat.callbacks._tensorboard.layout import LAYOUTS, LayoutName
-from backbeat.callbacks._tensorboard.portrait import Portrait
 from backbeat.callbacks._tensorboard.runs import Runs
 from backbeat.callbacks._tensorboard.scalars import Scalars, samples_between
 from backbeat.callbacks._tensorboard.words import ending, table
 from backbeat.errors import CheckpointError
-from backbeat.files.addresses import text_of
-from backbeat.hooks.callback import Callback, Phase, Role, RunsOn
-from backbeat.hooks.host import Inspectable
+from backbeat.hooks.callback import Phase, Role, RunsOn
 from backbeat.hooks.plan import Plan
 from backbeat.warning import warn
 
@@ -28,7 +24,7 @@ __all__ = ["TensorBoard"]
 _get = cast(Callable[..., int], dict[str, Any].get)
 
 
-class TensorBoard(Callback):
+class TensorBoard(Depicting):
     """Writes what TensorBoard shows: `tensorboard --logdir=./logs`. TensorFlow is not needed.
 
     Args:
@@ -113,75 +109,34 @@ class TensorBoard(Callback):
         self._reset()
 
     def _reset(self) -> None:
-        # Absolute, because the program may change its directory before the first value.
         self._runs = Runs(self._directory())
-        self._portrait: Portrait | None = None
-        self._embeddings: Embeddings | None = None
+        self._begin_depicting()
         self._scalars = Scalars(self._layout, self._opened)
-        self._epoch = 0
         self._complaint = ""
-        self._graph_is_written = False
         self._is_begun = False
         """Whether the run was described already, in this process or before a resume."""
 
     @property
     def silent_moments(self) -> Collection[str]:
         """The moments that these settings do not need; what a subclass overrides is heard."""
-        with_histograms = bool(self.histogram_freq)
-        with_gradients = bool(self.write_grads) and with_histograms
-        needs = {
-            "on_train_batch_end": bool(self._every) or with_gradients,
-            "on_backward_end": with_gradients,
-            "on_validation_begin": with_histograms,
-            "on_validation_end": with_histograms,
-        }
-        own = vars(TensorBoard)
-        return [
-            moment
-            for moment, is_needed in needs.items()
-            if not is_needed and getattr(type(self), moment) is own[moment]
-        ]
+        needs = {"on_train_batch_end": bool(self._every) or self._needs()["on_backward_end"]}
+        return [*super().silent_moments, *self._silent(TensorBoard, needs)]
 
     # The run
-
-    def _directory(self) -> Path:
-        return Path(text_of(self.log_dir)).absolute()
 
     def _check_plan(self, plan: Plan) -> None:
         try:
             files.probe(self._directory() / "events")
         except CheckpointError as error:
             self._warn(f" will write nothing: {error}")
-        if isinstance(self.model, Inspectable):
-            embeddings = self._new_embeddings(self.model)
-            for problem in () if embeddings is None else embeddings.problems():
-                self._warn(f" {problem}")
-        elif self.histogram_freq or self.embeddings_freq:
-            self._warn(
-                f" writes only the values of epochs and batches, for {type(self.model).__name__} "
-                "does not show what it is made of."
-            )
+        for problem in self._problems():
+            self._warn(f" {problem}")
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Forget the run before; no file is opened yet."""
         self.close()
         self._reset()
-        if isinstance(self.model, Inspectable):
-            self._portrait = Portrait(self.model, self._layout)
-            self._embeddings = self._new_embeddings(self.model)
-            if self.write_graph:
-                self._portrait.watch_first_batch()
-
-    def _new_embeddings(self, host: Inspectable) -> Embeddings | None:
-        if not self.embeddings_freq:
-            return None
-        settings = EmbeddingSettings(
-            self.embeddings_layer_names,
-            self.embeddings_metadata,
-            self.embeddings_data,
-            self.batch_size,
-        )
-        return Embeddings(host.inspect(), self._directory() / self._layout.main, settings)
+        self._meet()
 
     def _opened(self) -> Runs:
         """The event files of this run, which begin with what it is."""
@@ -211,9 +166,7 @@ class TensorBoard(Callback):
 
     def close(self) -> None:
         """Write everything that waits and close the files; says what could not be written."""
-        portrait, self._portrait = self._portrait, None
-        if portrait is not None:
-            portrait.forget()
+        self._part()
         complaint = self._runs.close()
         self._scalars = Scalars(self._layout, self._opened)
         if complaint:
@@ -236,50 +189,18 @@ class TensorBoard(Callback):
             if self.samples_seen - self.samples_seen_at_last_write >= self._every:
                 self.samples_seen_at_last_write = self.samples_seen
                 self._scalars.write_batch(values, self.samples_seen)
-        self._take_gradients()  # in a loop that does not ring on_backward_end
+        if self.write_grads:
+            self._take_gradients()  # in a loop that does not ring on_backward_end
 
-    def on_backward_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Take the gradients of the first batch of an epoch whose histograms are written."""
-        self._take_gradients()
-
-    def _take_gradients(self) -> None:
-        if self._portrait is not None and self._portrait.wants_gradients:
-            self._portrait.write_gradients(self._opened(), self._epoch)
-
-    # Validation and epochs
-
-    def _is_due(self, every: int) -> bool:
-        return every > 0 and self._epoch % every == 0
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note whether this epoch's gradients are wanted."""
-        self._epoch = epoch
-        if self._portrait is not None:
-            self._portrait.wants_gradients = self.write_grads and self._is_due(self.histogram_freq)
-
-    def on_validation_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Begin to listen to the layers, if the histograms of this epoch are written."""
-        if self._portrait is not None and self._is_due(self.histogram_freq):
-            self._portrait.begin_validation()
-
-    def on_validation_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Stop listening."""
-        if self._portrait is not None:
-            self._portrait.end_validation()
+    # Epochs
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write histograms, embeddings and the values of this epoch."""
         self._epoch = epoch
-        runs, portrait = self._opened(), self._portrait
+        runs = self._opened()
         # The values come first: if anything else fails, they are there.
         self._scalars.write_epoch(logs or {}, self._step(epoch))
-        if portrait is not None:
-            self._graph_is_written |= portrait.write_graph(runs, epoch)
-            if self._is_due(self.histogram_freq):
-                portrait.write_weights(runs, epoch, as_images=self.write_images)
-                portrait.write_outputs(runs, epoch, self.validation_data, self.batch_size)
-        if self._embeddings is not None and self._is_due(self.embeddings_freq):
-            runs[self._layout.main].projector(self._embeddings.collect())
+        self._depict(runs)
 
     # State
 

@@ -65,10 +65,10 @@ class Delivery:
                 self._wake.set()
             return len(self.backlog.fine) < FINE_VALUES
 
-    def drop(self, kind: str) -> None:
-        """Count a value that was not accepted."""
+    def drop(self, kind: str, count: int = 1) -> None:
+        """Count values that were not accepted."""
         with self._lock:
-            self.report.dropped[kind] += 1
+            self.report.dropped[kind] += count
 
     def hurry(self) -> None:
         """Deliver now rather than after the flush time."""

@@ -99,6 +99,15 @@ class EventFileWriter:
             value = Late(value, fetch)
         self._fine.append((tag, value, step, time()))
 
+    def scalars(self, values: Sequence[tuple[str, Any]], step: int) -> None:
+        """Note several numbers of one step, each with its tag."""
+        delivery = self._delivery
+        if len(self._fine) >= delivery.threshold and not delivery.accept():
+            delivery.drop("scalars", len(values))
+            return
+        moment = time()
+        self._fine.extend([(tag, value, step, moment) for tag, value in values])
+
     def histogram(
         self,
         tag: str,

@@ -9,7 +9,7 @@ def places(name):
         layout.epoch("loss"),
         layout.epoch("val_loss"),
         layout.epoch("lr"),
-        layout.batch("loss"),
+        (layout.main, layout.batch("loss")),
         layout.weight("dense_1/kernel"),
         layout.gradient("dense_1/kernel"),
         layout.image("dense_1/kernel"),

@@ -25,9 +25,9 @@ class Layout:
         """A value of an epoch."""
         return self.main, name
 
-    def batch(self, name: str) -> Place:
-        """A value of a batch."""
-        return self.main, self.batch_prefix + name
+    def batch(self, name: str) -> str:
+        """The tag of a value of a batch, which stands in the main run."""
+        return self.batch_prefix + name
 
     def weight(self, name: str) -> Place:
         """The histogram of a weight; the 0 stands where Keras 2 numbers the tensors of a layer."""

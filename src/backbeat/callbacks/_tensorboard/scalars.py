@@ -10,13 +10,11 @@ from backbeat.callbacks._tensorboard.layout import Layout
 from backbeat.callbacks._tensorboard.runs import Runs
 from backbeat.callbacks._values import number
 from backbeat.errors import ArgumentError
+from backbeat.event_files import EventFileWriter
 from backbeat.hooks.later import Later
 from backbeat.hooks.logs import Logs
 
 __all__ = ["Scalars", "samples_between"]
-
-Sink = tuple[Callable[..., None], str]
-"""How to note a scalar, and its tag."""
 
 # The dict's own: nothing is read, and no method of `Logs` is called for each value.
 _unread_items = cast(Callable[[dict[str, Any]], ItemsView[str, Any]], dict[str, Any].items)
@@ -31,7 +29,8 @@ class Scalars:
     def __init__(self, layout: Layout, runs: Callable[[], Runs]) -> None:
         self._layout = layout
         self._runs = runs
-        self._sinks: dict[str, Sink | None] = {}
+        self._writer: EventFileWriter | None = None
+        self._tags: dict[str, str | None] = {}
 
     def write_epoch(self, logs: Mapping[str, Any], step: int) -> None:
         """Note the values of an epoch."""
@@ -43,27 +42,29 @@ class Scalars:
 
     def write_batch(self, logs: dict[str, Any], step: int) -> None:
         """Note the values of a batch; what is still on a device is read by the writing thread."""
-        sinks = self._sinks
+        tags, values = self._tags, list[tuple[str, Any]]()
         for name, value in _unread_items(logs):
-            sink = sinks[name] if name in sinks else self._new_sink(name)
-            if sink is None:
+            tag = tags[name] if name in tags else self._new_tag(name)
+            if tag is None:
                 continue
-            write, tag = sink
             if type(value) is float or type(value) is Later:
-                write(tag, value, step)
+                values.append((tag, value))
             elif isinstance(logs, Logs) and logs.is_late(name):
-                write(tag, value, step, logs.fetch)
+                self._batch_writer().scalar(tag, value, step, logs.fetch)
             elif (plain := number(value)) is not None:
-                write(tag, plain, step)
+                values.append((tag, plain))
+        if values:
+            (self._writer or self._batch_writer()).scalars(values, step)
 
-    def _new_sink(self, name: str) -> Sink | None:
-        """Where the batch values called `name` go; None if they are no measurements."""
-        sink = None
-        if name not in _COUNTS:
-            run, tag = self._layout.batch(name)
-            sink = self._runs()[run].scalar, tag
-        self._sinks[name] = sink
-        return sink
+    def _batch_writer(self) -> EventFileWriter:
+        self._writer = writer = self._writer or self._runs()[self._layout.main]
+        return writer
+
+    def _new_tag(self, name: str) -> str | None:
+        """How the batch values called `name` are tagged; None if they are no measurements."""
+        tag = None if name in _COUNTS else self._layout.batch(name)
+        self._tags[name] = tag
+        return tag
 
 
 def samples_between(owner: object, update_freq: Any) -> int:
