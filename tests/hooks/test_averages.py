@@ -88,6 +88,21 @@ def test_a_weight_of_its_own() -> None:
     assert math.isnan(empty["acc"])
 
 
+@pytest.mark.parametrize("value", [float, torch.tensor], ids=["float", "tensor"])
+@pytest.mark.parametrize("empty", [0, 1], ids=["first", "later"])
+def test_a_weight_of_nothing_on_a_device(value: Any, empty: int) -> None:
+    """There nobody looks whether it is 0; the nan of that batch spoils nothing."""
+    batches = [(0.25, 2.0), (0.75, 6.0)]
+    batches.insert(empty, (math.nan, 0.0))
+    means = Averages()
+    for each, weight in batches:
+        logs = Logs({"size": 4, "acc": value(each)})
+        logs.weights = {"acc": torch.tensor(weight)}
+        means.add(logs)
+
+    assert float(means["acc"]) == 0.625
+
+
 def test_tensors_are_read_once() -> None:
     """Sums stay where their parts are; one transfer brings all means."""
     reads: list[int] = []

@@ -95,14 +95,17 @@ class Averages(Mapping[str, Any]):
             return
         total, weight = totals.get(name, _NOTHING), weights.get(name, 0)
         for value, more in pairs:
-            if isinstance(more, (int, float)) and more == 0:
+            is_number = isinstance(more, (int, float))
+            if is_number and more == 0:
                 # The mean of no weight at all is nan, which would spoil the mean of the others.
                 total = 0.0 if total is _NOTHING else total
                 continue
             if total is _NOTHING:
-                total = value * more
+                total = _product(value, more)
+            elif is_number and type(value) is float:
+                total = total + value * more
             else:
-                total = total + value * more if type(value) is float else _plus(total, value, more)
+                total = _plus(total, value, more)
             weight = weight + more
         totals[name], weights[name] = total, weight
 
@@ -150,7 +153,13 @@ def _plus(total: Any, value: Any, weight: Any) -> Any:
             total = value.new_full((), total)
         if total.dtype is value.dtype:
             return total.add_(value, alpha=weight)
-    return total + value * weight
+    return total + _product(value, weight)
+
+
+def _product(value: Any, weight: Any) -> Any:
+    """`value * weight`; 0 where a weight that is on a device is 0, be the value nan."""
+    product = value * weight
+    return product.where(weight != 0, 0.0) if hasattr(weight, "where") else product
 
 
 def _measured(logs: dict[str, Any]) -> list[str]:
