@@ -9,11 +9,13 @@ from numbers import Number
 from typing import Any
 
 from backbeat.callbacks._values import non_finite_text, number
+from backbeat.errors import ArgumentError, ArgumentTypeError
 
 __all__ = [
     "GAP",
     "LINE_END",
     "cell",
+    "checked_separator",
     "end_of_row",
     "end_of_whole_rows",
     "first_row",
@@ -26,6 +28,24 @@ __all__ = [
 LINE_END = "\r\n"
 GAP = "NA"
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def checked_separator(owner: object, separator: Any) -> str:
+    """`separator`, which is one character that means nothing else in such a file.
+
+    Raises ArgumentTypeError or ArgumentError otherwise.
+    """
+    who = type(owner).__name__
+    if not isinstance(separator, str):
+        raise ArgumentTypeError(
+            f"{who}: separator is one character, such as ','; got {separator!r} "
+            f"({type(separator).__name__})."
+        )
+    if len(separator) != 1 or separator in '"\r\n':
+        raise ArgumentError(
+            f"{who}: separator is one character, such as ',' or ';'; got {separator!r}."
+        )
+    return separator
 
 
 def row(cells: Iterable[str], separator: str) -> str:

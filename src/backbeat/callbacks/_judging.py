@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from backbeat.callbacks._fixed_names import whole_name
 from backbeat.callbacks._improvement import is_better, worst
 from backbeat.callbacks._keeping import Keeping
 from backbeat.callbacks._monitor import Monitor, guess_direction
@@ -31,6 +33,7 @@ class Judging(Keeping):
     best_path: str | None
     last_path: str | None
     _watch: Monitor
+    _fixed_names: Mapping[str, str | None]
 
     def _begin_judging(self) -> None:
         self._is_resolved = not self._judges
@@ -101,6 +104,11 @@ class Judging(Keeping):
     def _other_names(self, is_best: bool) -> tuple[str, ...]:
         best = (self.best_path,) if is_best else ()
         return tuple(name for name in (*best, self.last_path) if name is not None)
+
+    def _removable(self, gone: Sequence[str]) -> tuple[str, ...]:
+        """What of `gone` has not become a fixed name meanwhile, by a text that was logged."""
+        fixed = {whole_name(path) for path in self._fixed_names.values() if path is not None}
+        return tuple(path for path in gone if whole_name(path) not in fixed)
 
     def _undo(self, save: Save) -> None:
         """As if `save` had not been tried."""

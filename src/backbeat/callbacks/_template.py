@@ -73,6 +73,10 @@ class Template:
                 f"{self.text!r} cannot be filled in with {_told(values)}: {error}."
             ) from error
 
+    def means(self, logs: Mapping[str, Any]) -> dict[str, Any]:
+        """What it needs of `logs` in the middle of an epoch: the means so far, where there are."""
+        return {name: _mean(logs, name) for name in self.names if name in logs}
+
     def check(self, names: frozenset[str]) -> None:
         """Raise ArgumentError if the logs, which will hold `names`, cannot fill it in."""
         self.fill(0, dict.fromkeys(names, 0.5))
@@ -136,6 +140,13 @@ def _short(name: str) -> str:
     digest = hashlib.sha256(name.encode()).hexdigest()[:16]
     beginning = name.encode()[: _LONGEST_NAME - 40].decode(errors="ignore")
     return f"{beginning}-{digest}{suffix if len(suffix) < 20 else ''}"
+
+
+def _mean(logs: Any, name: str) -> Any:
+    try:
+        return logs.mean(name)
+    except (AttributeError, KeyError):  # a plain dict, or what has no mean
+        return logs[name]
 
 
 def _plain(value: Any) -> Any:

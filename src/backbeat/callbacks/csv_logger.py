@@ -12,14 +12,9 @@ from backbeat.callbacks._anchor import Anchor
 from backbeat.callbacks._arguments import check_flags, path_text, seconds
 from backbeat.callbacks._claim import Claim
 from backbeat.callbacks._csv_file import CsvFile, Position
-from backbeat.callbacks._csv_rows import cell
+from backbeat.callbacks._csv_rows import cell, checked_separator
 from backbeat.errands import Errands
-from backbeat.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    CheckpointError,
-    FileInUseError,
-)
+from backbeat.errors import CheckpointError, FileInUseError
 from backbeat.hooks.callback import Callback, Phase, Role, RunsOn
 from backbeat.hooks.plan import Plan
 from backbeat.warning import warn
@@ -71,10 +66,9 @@ class CSVLogger(Callback):
         close_timeout: float = 5.0,
     ) -> None:
         path_text(self, "filename", filename)
-        _check_separator(separator)
         check_flags(self, append=append, safe_cells=safe_cells)
         self.filename = filename
-        self.sep = separator
+        self.sep = checked_separator(self, separator)
         self.append = append
         self.safe_cells = safe_cells
         self.close_timeout = seconds(self, "close_timeout", close_timeout)
@@ -252,15 +246,3 @@ class CSVLogger(Callback):
 
 
 _RUNNING = ("_claim", "_file", "_errands", "_position", "_waiting", "_sent", "_hangs")
-
-
-def _check_separator(separator: Any) -> None:
-    if not isinstance(separator, str):
-        raise ArgumentTypeError(
-            f"CSVLogger: separator is one character, such as ','; got {separator!r} "
-            f"({type(separator).__name__})."
-        )
-    if len(separator) != 1 or separator in '"\r\n':
-        raise ArgumentError(
-            f"CSVLogger: separator is one character, such as ',' or ';'; got {separator!r}."
-        )

@@ -15,7 +15,7 @@ from backbeat.callbacks._arguments import (
     path_text,
 )
 from backbeat.callbacks._checked import Checked
-from backbeat.callbacks._fixed_names import check_fixed_names, whole_name
+from backbeat.callbacks._fixed_names import check_fixed_names
 from backbeat.callbacks._improvement import is_better
 from backbeat.callbacks._monitor import Monitor, checked_mode
 from backbeat.callbacks._saver import Save
@@ -187,7 +187,7 @@ class ModelCheckpoint(Checked):
         if self._waits_for_value:
             self._is_due = True
         else:
-            self._save(self._epoch, _means(logs, self._template.names), "saving model to")
+            self._save(self._epoch, self._template.means(logs), "saving model to")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save, if this epoch is due and good enough."""
@@ -220,11 +220,6 @@ class ModelCheckpoint(Checked):
         gone = self._retention.add(path, value)
         self._start(Save(path, before, self._other_names(is_best), self._removable(gone)))
         self._check_room(path, self._saver.size)
-
-    def _removable(self, gone: Sequence[str]) -> tuple[str, ...]:
-        """What of `gone` has not become a fixed name meanwhile, by a text that was logged."""
-        fixed = {whole_name(path) for path in self._fixed_names.values() if path is not None}
-        return tuple(path for path in gone if whole_name(path) not in fixed)
 
     def _counts(self) -> dict[str, int]:
         """What a name may hold besides logged values."""
@@ -265,15 +260,3 @@ class ModelCheckpoint(Checked):
         self._step = state.get("step", 0)
         self._triggers.load_state(state.get("intervals", ()))
         self._is_due = state.get("is_due", False)
-
-
-def _means(logs: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """The values of an epoch so far, as far as a file name needs them."""
-    return {name: _mean(logs, name) for name in names if name in logs}
-
-
-def _mean(logs: Any, name: str) -> Any:
-    try:
-        return logs.mean(name)
-    except (AttributeError, KeyError):  # a plain dict, or what has no mean
-        return logs[name]
