@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from backbeat.metrics import BatchMetric
@@ -32,6 +33,8 @@ class Deferred:
         """`copies`: whether somebody else might write into an output later."""
         self._each, self._many, self._copies = metric.update, many, copies
         self._parcel: Parcel | None = None
+        self._number = 0
+        """How many batches are in the parcel."""
         self._forms: Any = None
         self._is_lasting = False
         self._places: list[Tensor] = []
@@ -52,24 +55,29 @@ class Deferred:
         parcel = self._parcel
         if weight is not None or parcel is None or _forms(y, output) != self._forms:
             return self._measure_now(y, output, weight)
-        if len(parcel) >= _MOST_BATCHES:
+        number = self._number
+        if number == _MOST_BATCHES:
             parcel.send()
-            parcel = self._parcel = Parcel(self._make, output.device)
-        return parcel.add((y, self._kept(output, len(parcel))))
+            parcel, number = self._begin(output.device), 0
+        self._number = number + 1
+        if self._places:
+            # Small memory that is held from batch to batch drives the large one of the inputs,
+            # which is given back after each, to ever new places that are in no cache.
+            output = self._places[number].copy_(output)
+        elif self._copies:
+            output = output.clone()
+        return parcel.add((y, output))
 
-    def _kept(self, output: Tensor, number: int) -> Tensor:
-        """`output` as it is now, for as long as its parcel is not sent."""
-        if output.device.type != "cpu":
-            return output.clone() if self._copies else output
-        # Small memory that is held from batch to batch drives the large one of the inputs, which
-        # is given back after each, to ever new places that are in no cache.
-        return self._places[number].copy_(output)
+    def _begin(self, device: torch.device) -> Parcel:
+        parcel = self._parcel = Parcel(self._make, device)
+        self._number = 0
+        return parcel
 
     def _measure_now(self, y: Tensor, output: Tensor, weight: Any) -> Any:
         value = self._each(y, output, weight)
         self._leave()
         if self._is_lasting and _is_small(output) and _is_small(y):
-            self._parcel = Parcel(self._make, output.device)
+            self._begin(output.device)
             self._make_places(y, output)
         return value
 
