@@ -433,6 +433,19 @@ def test_computing_with_symbols(compute):
         compute(Input((4,)))
 
 
+def test_a_torch_module_called_on_a_symbol():
+    """It asks the symbol for what tensors have: the error says how to wrap the module."""
+    drawn = Input((5, 4), name="drawn")
+    with pytest.raises(AttributeError) as caught:
+        nn.LSTM(4, 8)(drawn)
+
+    assert str(caught.value) == (
+        "<Symbol 'drawn', shape (None, 5, 4)> has no values yet, and so no 'dim'. In a functional "
+        "model wrap a torch module, Model(module)(x), or a function, Lambda(function)(x)."
+    )
+    assert not hasattr(drawn, "anything")
+
+
 def test_symbols_by_name():
     """A symbol cannot be passed by keyword."""
     with pytest.raises(ArgumentTypeError, match="symbol as factor="):

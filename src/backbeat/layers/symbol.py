@@ -20,6 +20,11 @@ Shape = tuple[int | None, ...]
 # They lie so far apart that they still differ after several poolings.
 _BATCH, _TRIED = 2, (32, 64)
 
+_WRAP = (
+    "In a functional model wrap a torch module, Model(module)(x), or a function, "
+    "Lambda(function)(x)."
+)
+
 
 class Node:
     """One call of a layer on symbols."""
@@ -68,6 +73,12 @@ class Symbol:
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = _refuse
     __rtruediv__ = __matmul__ = __pow__ = __neg__ = __getitem__ = _refuse
 
+    def __getattr__(self, name: str) -> Any:
+        # What a torch module asks its input for, before it calls anything of torch's on it.
+        told = f"{self!r} has no values yet, and so no {name!r}. {_WRAP}"
+        is_of_tensors = hasattr(Tensor, name) and not name.startswith("_")
+        raise AttributeError(told if is_of_tensors else f"a Symbol has no attribute {name!r}")
+
     def __repr__(self) -> str:
         return f"<Symbol {self.name!r}, shape {self.shape}>"
 
@@ -78,8 +89,7 @@ class Symbol:
         """Torch was called on a symbol, which has no values yet."""
         name = getattr(function, "__name__", str(function))
         raise ArgumentTypeError(
-            f"torch's {name} was called on a symbol, which has no values yet. In a functional "
-            "model wrap a torch module, Model(module)(x), or a function, Lambda(function)(x)."
+            f"torch's {name} was called on a symbol, which has no values yet. {_WRAP}"
         )
 
 
