@@ -314,6 +314,20 @@ def test_an_optimizer_compiled_again_goes_on():
     assert model.optimizer.iterations == 2
 
 
+def test_an_optimizer_that_computes_the_loss_several_times():
+    """It belongs into a loop of one's own; every `fit` says so."""
+    model = softmax_model()
+    model.compile(torch.optim.LBFGS, "mse")
+    for _ in range(2):
+        with pytest.raises(ArgumentError) as caught:
+            model.fit(X, Y, verbose=0)
+
+    assert str(caught.value) == (
+        "LBFGS computes the loss several times in each step, which fit does once. Train with it in "
+        "a Loop of your own, whose body calls optimizer.step(closure)."
+    )
+
+
 def test_an_optimizer_of_another_model():
     """It would train the other model's weights, so it is refused, whose ever it is."""
     shared = optimizers.Adam()

@@ -183,6 +183,19 @@ def test_a_loss_without_a_gradient(loss, accumulate):
         model.fit(X, Y, verbose=0)
 
 
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+def test_a_training_without_gradients(context):
+    """It is where `fit` is called that is wrong, not the loss."""
+    model = Sequential([Dense(3, input_dim=6)])
+    model.compile("sgd", "mse")
+    with context(), pytest.raises(StateError) as caught:
+        model.fit(X, Y, verbose=0)
+
+    assert str(caught.value) == (
+        "No gradients are kept here: train outside of torch.no_grad() and torch.inference_mode()."
+    )
+
+
 # compiled
 
 

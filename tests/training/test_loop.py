@@ -532,18 +532,6 @@ def test_the_optimizer_is_the_one_that_steps(optimizer):
     )
 
 
-def test_an_initial_epoch_beyond_the_last():
-    """The usual mistake is to take `epochs` for a number of further ones."""
-    with pytest.warns(BackbeatWarning) as caught:
-        Loop(nn.Linear(1, 1), initial_epoch=5, epochs=2)
-    Loop(nn.Linear(1, 1), initial_epoch=2, epochs=2)
-
-    assert [str(each.message) for each in caught] == [
-        "initial_epoch=5 lies beyond epochs=2; nothing is trained: epochs counts from the very "
-        "first one. To go on for as many more, pass epochs=7."
-    ]
-
-
 def test_one_of_several_optimizers():
     """The callbacks know one rate; where the others belong is said."""
     optimizers = [torch.optim.SGD(nn.Linear(1, 1).parameters()) for _ in range(2)]

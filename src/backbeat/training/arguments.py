@@ -9,10 +9,8 @@ from typing import Any, cast
 from backbeat.errors import ArgumentError, ArgumentTypeError
 from backbeat.flags import flag
 from backbeat.training.step_settings import StepSettings
-from backbeat.warning import warn
 
 __all__ = [
-    "epoch_range",
     "fraction",
     "optional_number",
     "step_settings",
@@ -39,18 +37,6 @@ def whole_number(name: str, value: Any, minimum: int) -> int:
 def optional_number(name: str, value: Any, minimum: int) -> int | None:
     """The same for an argument that may be left out."""
     return None if value is None else whole_number(name, value, minimum)
-
-
-def epoch_range(initial_epoch: Any, epochs: Any) -> tuple[int, int]:
-    """Both as an int of at least 0; warns if the first lies beyond the last."""
-    last = whole_number("epochs", epochs, 0)
-    first = whole_number("initial_epoch", initial_epoch, 0)
-    if first > last:
-        warn(
-            f"initial_epoch={first} lies beyond epochs={last}; nothing is trained: epochs counts "
-            f"from the very first one. To go on for as many more, pass epochs={first + last}."
-        )
-    return first, last
 
 
 def fraction(name: str, value: Any) -> float:

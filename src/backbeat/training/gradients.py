@@ -135,6 +135,11 @@ def _plainly(loss: torch.Tensor) -> None:
 
 
 def _no_way_back() -> StateError:
+    if not torch.is_grad_enabled():
+        return StateError(
+            "No gradients are kept here: train outside of torch.no_grad() and "
+            "torch.inference_mode()."
+        )
     return StateError(
         "The loss cannot be differentiated: no way leads from it back to the weights. Compute "
         "it from y_pred by torch's operations alone; numpy(), item(), detach() and argmax "

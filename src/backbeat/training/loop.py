@@ -22,7 +22,7 @@ from backbeat.callbacks.terminate_on_nan import TerminateOnNaN
 from backbeat.data import Batch, size_of
 from backbeat.errors import StateError
 from backbeat.hooks import CallbackList, Fetch, Logs
-from backbeat.training.arguments import epoch_range, verbosity
+from backbeat.training.arguments import verbosity, whole_number
 from backbeat.training.module_host import ModuleHost
 from backbeat.training.plan import has_bar, plan_of, run_params
 from backbeat.training.run_logs import RunLogs
@@ -68,7 +68,8 @@ class Loop(RunLogs):
         validation_data: Any = None,
         grace: float | None = GRACE_SECONDS,
     ) -> None:
-        initial_epoch, epochs = epoch_range(initial_epoch, epochs)
+        epochs = whole_number("epochs", epochs, 0)
+        initial_epoch = whole_number("initial_epoch", initial_epoch, 0)
         verbose = verbosity(verbose)
         host = ModuleHost.of(module, optimizer)
         history = History()
