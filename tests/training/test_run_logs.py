@@ -73,6 +73,29 @@ def test_log_batch_outside_of_a_batch():
             assert str(caught.value) == message
 
 
+class Away(float):
+    """A number that is on another device, so that nobody looks at it in its batch."""
+
+    device = "elsewhere"
+
+
+def test_nan_on_a_device_is_told_at_the_end_of_the_epoch():
+    """Once; the means are read then anyway."""
+    losses = {0: 1.0, 1: float("nan"), 2: float("nan")}
+    with (
+        pytest.warns(BackbeatWarning) as told,
+        Loop(linear(), epochs=3) as loop,
+    ):
+        for epoch in loop.epochs():
+            for _ in loop.batches(range(2)):
+                loop.log_batch(loss=Away(losses[epoch]))
+
+    assert [str(each.message) for each in told] == [
+        "The loss of epoch 1 is nan. Training goes on; TerminateOnNaN() among the callbacks would "
+        "end it here."
+    ]
+
+
 def test_nan_is_told_once():
     """The first non-finite loss of an own loop is one warning."""
     with pytest.warns(BackbeatWarning) as told, Loop(linear(), epochs=2) as loop:

@@ -156,6 +156,7 @@ class Loop(RunLogs):
         epoch = self.epoch
         self._next_epoch, self._is_in_batches = epoch + 1, False
         self.hooks.on_epoch_end(epoch, self._epoch_logs)
+        self._look_at_mean(self._epoch_logs.get("loss"))
         self._boundary = None
         _ = self.stopping  # where it was asked is known only now
         self.epoch = None

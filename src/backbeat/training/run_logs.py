@@ -59,13 +59,18 @@ class RunLogs(Run):
         else:
             logs.add(values, getattr(values, "late", None))
         if type(loss) is float and self._warns_of_nan and not math.isfinite(loss):
-            self._warn_of(loss)
+            self._warn_of(loss, f"batch {self.batch} in epoch {self.epoch}")
 
-    def _warn_of(self, loss: float) -> None:
+    def _look_at_mean(self, loss: Any) -> None:
+        """Warn of an epoch that went wrong on a device, where nobody looked at its batches."""
+        if self._warns_of_nan and type(loss) is float and not math.isfinite(loss):
+            self._warn_of(loss, f"epoch {self.epoch}")
+
+    def _warn_of(self, loss: float, where: str) -> None:
         self._warns_of_nan = False
         warn(
-            f"The loss of batch {self.batch} in epoch {self.epoch} is {loss}. Training goes on; "
-            "TerminateOnNaN() among the callbacks would end it here."
+            f"The loss of {where} is {loss}. Training goes on; TerminateOnNaN() among the "
+            "callbacks would end it here."
         )
 
 
