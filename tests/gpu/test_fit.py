@@ -119,3 +119,20 @@ def test_the_value_on_the_gpu_may_be_had_unread():
 
     assert seen[0].is_cuda
     assert float(seen[0]) == history.history["loss"][0]
+
+
+def test_layers_may_come_and_go_after_compile():
+    """They are brought to where the model is."""
+    model = network()
+    fit(model, epochs=1)
+    model.pop()
+    model.add(Dense(8, activation="relu"))
+    model.add(Dense(4, activation="softmax"))
+    before = model.get_weights()
+    fit(model, epochs=1)
+
+    assert {each.device.type for each in model.parameters()} == {"cuda"}
+    assert all(
+        not np.array_equal(one, other)
+        for one, other in zip(before, model.get_weights(), strict=True)
+    )

@@ -100,6 +100,7 @@ class Preparing(Freezing):
         compiled = self._compiled
         if compiled is None:
             return Step(self, settings=self._settings)
+        self.to(self._device)  # layers may have been added since
         heads, penalties = self._heads(compiled.outputs), self._penalties()
         trains = compiled.objective(heads, penalties)
         tests = compiled.objective(heads, penalties, copied=True)

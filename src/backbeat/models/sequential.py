@@ -19,6 +19,7 @@ from backbeat.models.config import KNOWN_MODELS, sequential_config
 from backbeat.models.model import Model
 from backbeat.models.wiring import chain
 from backbeat.training.calls import only_input
+from backbeat.training.placement import device_of
 
 __all__ = ["Sequential"]
 
@@ -97,8 +98,8 @@ class Sequential(Model):
         zeros = _zeros(shape[1:], self._sequence[0])
         for layer in self._sequence:
             with inferring(layer):
-                zeros = layer(zeros)
-        return zeros
+                zeros = layer(zeros.to(device_of(layer)))
+        return zeros.cpu()  # where a layer that is added begins
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Build all layers for inputs of `input_shape`, whose first entry is the batch size."""
