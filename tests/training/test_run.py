@@ -5,6 +5,7 @@ from torch import nn
 
 from backbeat.callbacks import Callback, History
 from backbeat.hooks import CallbackList
+from backbeat.training import under_way
 from backbeat.training.module_host import ModuleHost
 from backbeat.training.plan import plan_of, run_params
 from backbeat.training.run import Run
@@ -20,6 +21,11 @@ class Heard(Callback):
         self.heard.append(moment)
         if moment == self.raises_in:
             raise RuntimeError(f"no {moment}")
+
+    def set_model(self, model):
+        self.model = model
+        if self.raises_in == "set_model":
+            raise RuntimeError("no set_model")
 
     def on_train_begin(self, logs=None):
         self._note("begin")
@@ -69,6 +75,16 @@ def test_a_run_that_a_callback_ends_is_closed_too(moment):
         pass
 
     assert heard.heard[-2:] == [f"RuntimeError('no {moment}')", "close"]
+
+
+def test_a_run_that_cannot_even_be_prepared_leaves_nothing_open():
+    """Model and callbacks are free for the next one."""
+    run = new_run(Heard(raises_in="set_model"))
+    with pytest.raises(RuntimeError, match="no set_model"), run:
+        pass
+
+    assert run.host.run_in_progress is None
+    assert all(each.run is not run for each in under_way._process.runs)
 
 
 def test_the_host_knows_the_run_while_it_is_on():

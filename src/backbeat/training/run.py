@@ -89,13 +89,13 @@ class Run:
         self._outer = self.host.run_in_progress
         self.host.history = self.history
         self.host.run_in_progress = self
-        self.hooks.set_model(self.host)
-        self.hooks.set_params(self.params)
-        self.hooks.set_validation_data(self._validation_data)
         self._signals = Signals(self._latch, self._grace)
         outlets.begin()
         errands.begin()
         try:
+            self.hooks.set_model(self.host)
+            self.hooks.set_params(self.params)
+            self.hooks.set_validation_data(self._validation_data)
             self._signals.listen()
             check_rate_owners(self.hooks)
             self.hooks.check_plan(self._plan)
