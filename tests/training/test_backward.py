@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from backbeat.training import backward
 from backbeat.training.backward import Backward
 
 generator = torch.Generator().manual_seed(0)
@@ -29,6 +30,15 @@ def test_the_gradients_are_those_of_torch():
 
     assert torch.equal(ours.weight.grad, torchs.weight.grad)
     assert torch.equal(ours.bias.grad, torchs.bias.grad)
+
+
+def test_a_torch_that_has_its_engine_elsewhere_is_asked_plainly(monkeypatch):
+    """The shortest way is no part of torch's public interface."""
+    monkeypatch.setattr(backward, "_run_engine", None)
+    module = linear()
+    Backward()(loss_of(module))
+
+    assert module.weight.grad.abs().sum() > 0
 
 
 def test_losses_of_several_types_follow_each_other():

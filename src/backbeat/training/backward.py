@@ -14,8 +14,8 @@ from torch.autograd import graph
 
 __all__ = ["Backward"]
 
-# What `Tensor.backward` ends in.
-_run_engine = cast(Any, graph)._engine_run_backward
+# What `Tensor.backward` ends in; None in a torch that has it elsewhere.
+_run_engine: Any = getattr(graph, "_engine_run_backward", None)
 _is_watched = cast(Any, overrides).has_torch_function_unary
 
 
@@ -27,7 +27,7 @@ class Backward:
 
     def __call__(self, loss: Tensor) -> None:
         """Add the gradients of `loss` to those in `grad`."""
-        if loss.ndim or type(loss) is not Tensor or _is_watched(loss):
+        if loss.ndim or type(loss) is not Tensor or _is_watched(loss) or _run_engine is None:
             loss.backward()  # pyright: ignore[reportUnknownMemberType]
             return
         one = self._one
