@@ -6,6 +6,7 @@ from itertools import chain
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.utils.data import DataLoader
 
 from backbeat.callbacks import (
@@ -18,7 +19,7 @@ from backbeat.callbacks import (
 )
 from backbeat.errors import ArgumentError, BackbeatWarning, DataError
 from backbeat.layers import Dense, Dropout
-from backbeat.models import Sequential
+from backbeat.models import Model, Sequential
 from backbeat.testing import HookRecorder
 from tests.training.examples import (
     LABELS,
@@ -246,9 +247,35 @@ def test_validation_data_holds_the_callers_own_objects():
 def test_an_error_of_the_validation_says_so():
     """The same message about the training data would send the reader to the wrong place."""
     with pytest.raises(DataError) as caught:
-        softmax_model().fit(X, Y, verbose=0, validation_data=(X[:, :2], Y))
+        softmax_model().fit(
+            X, Y, verbose=0, validation_data=iter([(X[:, :2], Y)]), validation_steps=1
+        )
 
     assert caught.value.__notes__ == ["while validating", "in epoch 0"]
+
+
+@pytest.mark.parametrize("misfit", [(X[:, :2], Y), (X, np.stack([Y, Y], axis=1))])
+def test_validation_arrays_that_do_not_fit_are_found_before_the_first_batch(misfit):
+    """Not after an epoch that may take hours."""
+    recorder = HookRecorder()
+    with pytest.raises(DataError) as caught:
+        softmax_model().fit(X, Y, verbose=0, callbacks=recorder, validation_data=misfit)
+
+    assert caught.value.__notes__ == [
+        "while trying the validation data, whose rows have another shape"
+    ]
+    assert recorder.calls == []
+
+
+def test_validation_arrays_may_have_another_shape_that_the_model_takes():
+    """Images of another size, for instance; trying them leaves no trace in the metrics."""
+    torch.manual_seed(0)
+    model = Model(nn.Sequential(nn.AdaptiveAvgPool1d(2), nn.Linear(2, 1)))
+    model.compile("sgd", "mse", metrics=["mae"])
+    x, longer, y = np.ones((4, 6)), np.ones((4, 9)), np.ones((4, 1))
+    history = model.fit(x, y, verbose=0, validation_data=(longer, y))
+
+    assert history.history["val_mae"] == [model.evaluate(longer, y, verbose=0)[1]]
 
 
 def test_validation_data_beside_a_generator():

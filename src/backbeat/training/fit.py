@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
+import torch
+
 from backbeat.callbacks.history import History
 from backbeat.callbacks.progbar_logger import ProgbarLogger
-from backbeat.data import Batch, Source
+from backbeat.data import ArraySource, Batch, Source
 from backbeat.hooks import CallbackList
+from backbeat.tensors import leaves
 from backbeat.training.arrivals import putting_off
 from backbeat.training.loop import Loop
 from backbeat.training.passes import evaluate_pass, predict_pass
@@ -46,6 +49,7 @@ class Settings:
 
 def fit(model: Any, step: Step, source: Source, settings: Settings) -> History:
     """Train `model` on `source`, epoch by epoch; returns the history of the run."""
+    _try_validation(step, source, settings.validation)
     loop = _loop(model, step, source, settings)
     loop.run_state.step = step
     loop.run_state.feeds.of(source)
@@ -64,6 +68,28 @@ def fit(model: Any, step: Step, source: Source, settings: Settings) -> History:
                 source.warn_ended()
                 loop.host.stop("the data ran out", by="fit")
     return loop.history
+
+
+def _try_validation(step: Step, source: Source, validation: Source | None) -> None:
+    """Evaluate a batch of validation arrays whose rows have other shapes than those to train on.
+
+    Not after the first epoch, which may take hours, is it found that they do not fit.
+    """
+    if not (isinstance(source, ArraySource) and isinstance(validation, ArraySource)):
+        return
+    batch = validation.peek()
+    if _row_shapes(batch) == _row_shapes(source.peek()):
+        return
+    try:
+        with step.testing() as test:
+            test(batch)
+    except Exception as error:
+        error.add_note("while trying the validation data, whose rows have another shape")
+        raise
+
+
+def _row_shapes(batch: Batch) -> list[torch.Size]:
+    return [each.shape[1:] for each in leaves((batch.x, batch.y))]
 
 
 def _loop(model: Any, step: Step, source: Source, settings: Settings) -> Loop:
