@@ -75,9 +75,9 @@ class Symbol:
 
     def __getattr__(self, name: str) -> Any:
         # What a torch module asks its input for, before it calls anything of torch's on it.
-        told = f"{self!r} has no values yet, and so no {name!r}. {_WRAP}"
-        is_of_tensors = hasattr(Tensor, name) and not name.startswith("_")
-        raise AttributeError(told if is_of_tensors else f"a Symbol has no attribute {name!r}")
+        if name.startswith("_") or not hasattr(Tensor, name):  # asked of a half-made copy, too
+            raise AttributeError(f"a Symbol has no attribute {name!r}")
+        raise AttributeError(f"{self!r} has no values yet, and so no {name!r}. {_WRAP}")
 
     def __repr__(self) -> str:
         return f"<Symbol {self.name!r}, shape {self.shape}>"
